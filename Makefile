@@ -1,0 +1,110 @@
+# Every command works on a bare checkout: Python 3.11 or newer, make and a network to PyPI.
+# The first one makes .venv; nothing is installed outside of this folder.
+
+# The first of these that runs and is new enough makes .venv: `make up PYTHON=/path/to/python3.12`.
+PYTHON = python3.13 python3.12 python3.11 python3
+PY = .venv/bin/python
+LOCKED = requirements-producer.txt requirements-consumer.txt requirements-dev.txt
+
+# The servers of `make test-services`; each test makes and drops databases and queues of its own.
+DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
+
+.PHONY: help up demo test test-services check faults bench format lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+up: .venv/ready ## Start both services and their workers here; Ctrl-C stops all
+	@$(PY) -m e2e.up
+
+demo: .venv/ready ## Follow one real order to `confirmed`, on free ports, then stop
+	@$(PY) -m e2e.demo
+
+# A test sees what is given here and nothing of the shell's environment: no setting, no secret.
+HERMETIC = env -i PATH="$$PATH" HOME="$$HOME"
+# The arguments: the environment of the producer's tests, the consumer's and the crossing ones.
+define run_tests
+$(PY) -m coverage erase
+$(HERMETIC) $(1) $(PY) -m coverage run producer/manage.py test --noinput
+$(HERMETIC) $(2) $(PY) -m coverage run consumer/manage.py test --noinput
+$(HERMETIC) $(3) $(PY) -m unittest discover -t . -s e2e
+$(PY) -m coverage combine --quiet
+$(PY) -m coverage report
+endef
+
+test: .venv/ready ## Test both services, and them together; no server is needed
+	$(call run_tests)
+
+# Up to the last slash of DATABASE_URL is the server: each service has a database of its own there.
+SERVER = $(dir $(DATABASE_URL))
+test-services: .venv/ready ## The same on PostgreSQL and RabbitMQ, at DATABASE_URL and BROKER_URL
+	$(call run_tests,\
+		DATABASE_URL='$(SERVER)producer' TEST_BROKER_URL='$(BROKER_URL)',\
+		DATABASE_URL='$(SERVER)consumer' TEST_BROKER_URL='$(BROKER_URL)',\
+		E2E_DATABASE_URL='$(DATABASE_URL)' E2E_BROKER_URL='$(BROKER_URL)')
+
+# A production environment whose secrets are made anew for each command and kept nowhere.
+RANDOM = "$$(head -c 48 /dev/urandom | base64)"
+PRODUCTION = $(HERMETIC) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=shop.example SECRET_KEY=$(RANDOM) \
+	SERVICE_API_KEY=$(RANDOM) PRODUCER_API_KEY=$(RANDOM) CONSUMER_API_KEY=$(RANDOM) \
+	WEBHOOK_SIGNING_SECRETS=whsec_$(RANDOM)
+MYPY = $(PRODUCTION) MYPYPATH=..:. ../$(PY) -m mypy --config-file ../pyproject.toml --explicit-package-bases
+
+check: .venv/ready ## Lint, types, complete migrations, and a production's settings
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	bash -n .ci/run
+	@for service in producer consumer; do \
+		echo "$$service: migrations, production's settings"; \
+		$(PRODUCTION) $(PY) $$service/manage.py makemigrations --check --dry-run || exit; \
+		$(PRODUCTION) $(PY) $$service/manage.py check --deploy --fail-level WARNING || exit; \
+	done
+	cd producer && $(MYPY) . ../chassis ../e2e $(addprefix ../,$(wildcard bench))
+	cd consumer && $(MYPY) . ../chassis
+
+faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
+	$(PY) -m e2e.faults
+
+bench: .venv/ready ## Measure the project: orders a second, latencies, CPU an order
+	$(PY) -m bench
+
+format: .venv/ready ## Format the code and sort its imports
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' $(UPGRADE)
+lock: .venv/bin/python ## Lock the requirements from the .in files; newer ones with UPGRADE=--upgrade
+	$(PY) -m pip install --quiet uv==0.13.9
+	$(COMPILE) requirements-producer.in -o requirements-producer.txt
+	$(COMPILE) requirements-consumer.in -o requirements-consumer.txt -c requirements-producer.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt \
+		-c requirements-producer.txt -c requirements-consumer.txt
+
+clean: ## Remove all that was made here: .venv, caches, and the local databases in var/
+	rm -rf .venv var .mypy_cache .ruff_cache htmlcov .coverage .coverage.* */.mypy_cache */staticfiles
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment has both services' packages and the tools; it is brought up to date when these change.
+.venv/ready: $(LOCKED) | .venv/bin/python
+	@echo "Installing the locked packages into .venv ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$(LOCKED)) || { \
+		echo "The packages could not be installed, see above. Is PyPI reachable? If .venv is broken, remove it." >&2; \
+		exit 1; }
+	@touch $@
+
+# A name alone proves nothing: shims of version managers exist without the Python they stand for.
+.venv/bin/python:
+	@for python in $(PYTHON); do \
+		version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
+		if ! $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+			problem="$${problem:-$$python is $$version. Install a newer one}"; \
+		elif ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+			problem="$${problem:-$$python lacks its venv module. On Debian: apt install python$$version-venv}"; \
+		else \
+			exec $$python -m venv --clear .venv; \
+		fi; \
+	done; \
+	echo "Python 3.11 or newer is needed: $${problem:-none was found. Install it}, or name one: make PYTHON=/path/to/python3" >&2; \
+	exit 1
