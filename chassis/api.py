@@ -1,0 +1,67 @@
+"""What the endpoints of both services share: paths, pages and filters."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import URLPattern
+from django.urls.resolvers import RoutePattern
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+
+class TolerantRoute(RoutePattern):
+    """Matches with its last slash missing or added, so that no call is redirected and loses its body."""
+
+    def match(self, path: str) -> Any:
+        return super().match(path) or super().match(path[:-1] if path.endswith("/") else path + "/")
+
+
+def endpoint(route: str, view: Callable[..., Any], name: str) -> URLPattern:
+    """Like django.urls.path, with either ending."""
+    return URLPattern(TolerantRoute(route, name=name, is_endpoint=True), view, None, name)
+
+
+class NewestFirst(CursorPagination):
+    """`{next, previous, results}`, by falling id: no count, and a page costs the same however far it is."""
+
+    ordering = "-id"
+    page_size = 25
+    max_page_size = 100
+    page_size_query_param = "page_size"
+
+    def get_page_size(self, request: Request) -> int:
+        wanted = request.query_params.get("page_size", "")
+        if not wanted:
+            return self.page_size
+        if not (wanted.isascii() and wanted.isdigit() and int(wanted[:9]) > 0):
+            raise exceptions.ValidationError(
+                {"page_size": "A whole number from 1 to 100 is needed."}
+            )
+        return min(int(wanted[:9]), self.max_page_size)
+
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor is not None and cursor.position is not None:
+                int(cursor.position)
+        except (exceptions.NotFound, ValueError) as error:
+            raise exceptions.ValidationError({"cursor": "Not a cursor of this list."}) from error
+        return cursor
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
+        )
+
+
+def filtered(
+    request: Request, filters: type[Serializer[Any]], rows: QuerySet[Any]
+) -> QuerySet[Any]:
+    """The rows that the query string asks for; a filter's `source` is the look-up. ValidationError where one is bad."""
+    serializer = filters(data={k: v for k, v in request.query_params.items() if v != ""})
+    serializer.is_valid(raise_exception=True)
+    return rows.filter(**serializer.validated_data)

@@ -1,0 +1,15 @@
+"""gunicorn's settings for both services: threads, since a request mostly waits for the database."""
+
+import os
+
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
+keepalive = 75  # the services keep their connections to each other
+timeout = 30
+graceful_timeout = 8  # below the 10 s that a container is given to stop
+no_control_socket = True
+loglevel = "warning"
+
+# A request rather answers 503 than wait longer than this for a lock (seconds).
+os.environ.setdefault("DATABASE_PATIENCE", "1.5")

@@ -1,0 +1,37 @@
+"""`manage.py provision_api_key`: let the other service in with the key that the environment gives."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rest_framework_api_key.models import APIKey
+
+from chassis import keys
+
+
+class Command(BaseCommand):
+    help = (
+        "Accept SERVICE_API_KEY, the key that the other service calls this one with. Only its hash is kept. "
+        "Run it before each start: a key that is known already is left as it is. After a new one was set, "
+        "the old one stays good until it is revoked in the admin, so that there is no gap. "
+        "Example: SERVICE_API_KEY_FILE=/run/secrets/key manage.py provision_api_key"
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        key = settings.SERVICE_API_KEY
+        prefix, dot, secret = key.partition(".")
+        if not dot or len(prefix) > keys.PREFIX or len(secret) < 16:
+            raise CommandError(
+                "SERVICE_API_KEY must look like `abcdefgh.` and 32 random characters. Make one with "
+                f"python3 -c \"import secrets; print(secrets.token_hex(4) + '.' + secrets.token_hex(16))\""
+            )
+        row, is_new = APIKey.objects.get_or_create(
+            prefix=prefix, defaults={**keys.hashed(key), "name": "other service"}
+        )
+        if not is_new and not keys.usable(row, key):
+            raise CommandError(
+                f"The key {prefix}.… is revoked, expired or another one with this prefix: set a new SERVICE_API_KEY."
+            )
+        self.stdout.write(
+            f"Service key {prefix}.… " + ("accepted." if is_new else "is known already.")
+        )

@@ -1,0 +1,192 @@
+"""The outbox: a row that is its own message to send, claimed, sent and recorded by whoever drains it.
+
+`due_at` is both schedule and lease. To claim a row is to move its `due_at` a lease ahead in one statement, so
+that a sender that dies is followed by another; nothing stays locked while it sends. `claims` only grows and
+is the fence: who records with an older number writes nothing. Every time comes from the database's clock.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any, TypeVar
+
+from django.db import connection, models
+from django.db.models.functions import Now
+
+from chassis.worker import stopping
+
+LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after 10)
+LOOK_AGAIN = (
+    0.025  # seconds; longer than a bell keeps quiet, so that a coalesced ring is not missed
+)
+DRAIN_SECONDS = 5.0
+
+
+class SecondsFromNow(models.Func):
+    """The database's clock plus a number of seconds; NULL for NULL."""
+
+    output_field = models.DateTimeField()
+    sqlite = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', (%(expressions)s) || ' seconds')"
+    postgresql = "(STATEMENT_TIMESTAMP() + (%(expressions)s) * INTERVAL '1 second')"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template=self.sqlite, **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template=self.postgresql, **context)
+
+
+class Outbox(models.Model):
+    """A row that is due to be sent once `due_at` has come; NULL: nothing will be sent."""
+
+    due_at = models.DateTimeField(null=True, blank=True, db_default=Now())
+    claims = models.PositiveIntegerField(default=0, editable=False)
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    last_error = models.CharField(max_length=255, blank=True, default="", editable=False)
+
+    claimed_at: datetime  # set by claim(): when, by the database's clock
+
+    class Meta:
+        abstract = True
+
+
+class Attempt(models.Model):
+    """One try to send a row: when, how long it took, and what came of it.
+
+    The subclass adds the row's foreign key, without a database constraint: a row that is deleted while it is
+    being sent must not break the insert of a whole batch.
+    """
+
+    at = models.DateTimeField()
+    ms = models.PositiveIntegerField()
+    status = models.PositiveSmallIntegerField(null=True)  # the HTTP status; NULL: no answer came
+    error = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.status or self.error}"
+
+
+Row = TypeVar("Row", bound=Outbox)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a claimed row.
+
+    `due_in`: seconds until it is due again, None for never. `attempts`: its place in the schedule from now on.
+    `changes`: further columns to write.
+    """
+
+    row: Outbox
+    due_in: float | None
+    attempts: int
+    error: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
+    """Take up to `limit` of the `rows` (ordered by urgency) for one lease, each counted as an attempt."""
+    model = rows.model
+    table = connection.ops.quote_name(model._meta.db_table)
+    chosen, params = rows.values("pk")[:limit].query.sql_with_params()
+    if connection.vendor == "postgresql":
+        # An array is computed once; a plain IN may run the sub-query again for each row and take too many.
+        now, condition = (
+            "STATEMENT_TIMESTAMP()",
+            f"id = ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))",
+        )
+        lease = f"{now} + {LEASE} * INTERVAL '1 second'"
+    else:
+        now, condition = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", f"id IN ({chosen})"
+        lease = f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '{LEASE} seconds')"
+    statement = (
+        f"UPDATE {table} SET due_at = {lease}, claims = claims + 1, attempts = attempts + 1 "  # noqa: S608
+        f"WHERE {condition} RETURNING *, {now} AS claimed_at"
+    )
+    claimed = list(model._default_manager.raw(statement, params))
+    for row in claimed:
+        if isinstance(row.claimed_at, str):  # SQLite has no time type of its own
+            row.claimed_at = datetime.fromisoformat(f"{row.claimed_at}+00:00")
+    return claimed
+
+
+def record(outcomes: Iterable[Outcome]) -> int:
+    """Write what became of claimed rows, a statement for each set of columns; returns how many were written.
+
+    A row that has been claimed again, or deleted, since is left alone.
+    """
+    ordered = sorted(outcomes, key=lambda outcome: sorted(outcome.changes))
+    return sum(
+        _record_alike(columns, list(alike))
+        for columns, alike in groupby(ordered, key=lambda outcome: sorted(outcome.changes))
+    )
+
+
+def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> int:
+    model = type(outcomes[0].row)
+    fields = [
+        model._meta.get_field(name) for name in ("id", "claims", "attempts", "last_error", *columns)
+    ]
+    names = [f.column for f in fields]
+    casts = [f"::{f.rel_db_type(connection)}" for f in fields] + ["::float8"]
+    if connection.vendor == "postgresql":
+        due = SecondsFromNow.postgresql
+    else:
+        due, casts = SecondsFromNow.sqlite, ["" for _ in casts]
+    values: list[Any] = []
+    for outcome in outcomes:
+        row = (outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255])
+        row += tuple(outcome.changes[name] for name in columns)
+        values += [
+            f.get_db_prep_save(value, connection) for f, value in zip(fields, row, strict=True)
+        ]
+        values.append(outcome.due_in)
+    row_sql = f"({', '.join('%s' + cast for cast in casts)})"
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = (
+        f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "
+        f"UPDATE {table} AS t SET due_at = {due % {'expressions': 'v.due_in'}}, "
+        f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
+        "FROM v WHERE t.id = v.id AND t.claims = v.claims"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.rowcount
+
+
+def drain(
+    step: Callable[[], int | None], *, ring: Callable[[], None], seconds: float = DRAIN_SECONDS
+) -> int:
+    """Call `step`, which returns how many rows it handled, until it finds none; returns their sum.
+
+    A step that returns None can't go on, and ends it: what it has not claimed stays due.
+    Having found work it looks once more a moment later: rows whose ring was coalesced are there by then. It
+    ends after `seconds` at the latest and then rings for whoever goes on.
+    """
+    end = time.monotonic() + seconds
+    handled, looked_again = 0, False
+    while not stopping.is_set():
+        if time.monotonic() > end:
+            ring()
+            break
+        found = step()
+        if found is None:
+            break
+        handled += found
+        if not found and (looked_again or not handled):
+            break
+        looked_again = not found
+        if not found:
+            stopping.wait(LOOK_AGAIN)
+    return handled
+
+
+def spread(seconds: float, share: float = 0.2) -> float:
+    """`seconds`, up to `share` more or less, so that rows that failed together don't all come back at once."""
+    return seconds * random.uniform(1 - share, 1 + share)  # noqa: S311  # not a secret

@@ -1,0 +1,171 @@
+"""The environment, read once: what the settings of both services have in common.
+
+Each service's `config/settings.py` names its variables through `Environment`; `.env.example` beside its
+`manage.py` lists them all. A variable `NAME` may also be given as a file, `NAME_FILE`.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+import chassis.broker  # noqa: F401  # registers the embedded broker with kombu
+
+ROOT = Path(__file__).resolve().parent.parent
+DEVELOPMENT_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+
+
+class Environment:
+    """Reads a service's variables, from the environment first and then from its `.env` file."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.var = ROOT / "var" / service
+        self.env = environ.FileAwareEnv()
+        self.testing = sys.argv[1:2] == ["test"]
+        if not self.testing:
+            self.env.read_env(str(ROOT / service / ".env"))
+        self.debug = self.env.bool("DEBUG", default=False)
+        # Development secrets are public knowledge; they exist only where nothing is at stake.
+        self.development = self.debug or self.testing
+
+    def text(self, name: str, default: str) -> str:
+        return self.env.str(name, default=default).strip()
+
+    def number(self, name: str, default: float) -> float:
+        return self.env.float(name, default=default)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        return self.env.bool(name, default=default)
+
+    def items(self, name: str, default: list[str]) -> list[str]:
+        return [item.strip() for item in self.env.list(name, default=default) if item.strip()]
+
+    def secret(self, name: str, development: str) -> str:
+        """A secret's value; `development` is its value in development, production has no default.
+
+        Raises ImproperlyConfigured, naming the variable, where it is missing in production.
+        """
+        # FileAwareEnv keeps the newline that an editor leaves at the end of a secret's file.
+        value = self.env.str(name, default=development if self.development else "").strip()
+        if not value:
+            raise ImproperlyConfigured(
+                f"{self.service}: {name} is not set. Set {name} or {name}_FILE; "
+                "for development on your own machine DEBUG=1 is enough."
+            )
+        return value
+
+    def secrets(self, name: str, development: str) -> list[str]:
+        """A comma-separated list of secrets, the first one in use, the rest still accepted."""
+        return [item.strip() for item in self.secret(name, development).split(",") if item.strip()]
+
+    def hosts(self) -> list[str]:
+        hosts = self.items("ALLOWED_HOSTS", DEVELOPMENT_HOSTS if self.development else [])
+        if not hosts:
+            raise ImproperlyConfigured(
+                f"{self.service}: ALLOWED_HOSTS is not set. Set it to the host names that the "
+                "service is reached by, separated by commas."
+            )
+        return hosts
+
+    def database(self) -> dict[str, Any]:
+        """Django's settings of the database at DATABASE_URL; SQLite below `var/` unless given."""
+        self.var.mkdir(parents=True, exist_ok=True)
+        config = self.env.db_url("DATABASE_URL", default=f"sqlite:///{self.var / 'db.sqlite3'}")
+        # gunicorn.py shortens the waits of a web process: a request must not wait long for a lock.
+        patience = float(os.environ.get("DATABASE_PATIENCE", "20"))
+        options = config.setdefault("OPTIONS", {})
+        config["CONN_MAX_AGE"] = None
+        config["CONN_HEALTH_CHECKS"] = True
+        if config["ENGINE"].endswith("sqlite3"):
+            options.update(
+                transaction_mode="IMMEDIATE",
+                timeout=patience,
+                init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            )
+        else:
+            options.update(
+                connect_timeout=2,
+                application_name=self.service,
+                options=f"-c lock_timeout={patience * 1000:.0f} -c statement_timeout=30000",
+            )
+        return config
+
+    def broker_url(self) -> str:
+        """BROKER_URL; the embedded broker below `var/` unless given, in memory under test."""
+        if self.testing:
+            return self.text("TEST_BROKER_URL", "memory://")
+        return self.text("BROKER_URL", f"embedded://{self.var / 'broker'}")
+
+
+def transport_options(broker_url: str) -> dict[str, Any]:
+    """kombu's options for the broker: a publish to a frozen RabbitMQ must give up soon."""
+    return {"write_timeout": 0.5} if broker_url.startswith("amqp") else {}
+
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+TEST_PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # tests sign in a lot
+
+# Sessions, messages and CSRF serve the admin alone: API calls pass them by (chassis.middleware).
+MIDDLEWARE = [
+    "chassis.logs.RequestMiddleware",
+    "chassis.problems.ProblemMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chassis.middleware.AdminSessionMiddleware",
+    "chassis.middleware.AdminCommonMiddleware",
+    "chassis.middleware.AdminCsrfViewMiddleware",
+    "chassis.middleware.AdminAuthenticationMiddleware",
+    "chassis.middleware.AdminMessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# The proxy that ends TLS redirects; redirecting here would break the plain calls between the services.
+SILENCED_SYSTEM_CHECKS = ["security.W008"]
+HSTS_SECONDS = 30 * 24 * 3600
+
+
+def rest_framework(*, trusted_proxies: int) -> dict[str, Any]:
+    """Django REST framework's settings: JSON alone, problems as RFC 9457, nothing open by default."""
+    return {
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+        "DEFAULT_PARSER_CLASSES": ["chassis.bodies.LimitedJSONParser"],
+        "DEFAULT_AUTHENTICATION_CLASSES": [],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+        "DEFAULT_PAGINATION_CLASS": "chassis.api.NewestFirst",
+        "EXCEPTION_HANDLER": "chassis.problems.exception_handler",
+        "UNAUTHENTICATED_USER": None,
+        "COERCE_DECIMAL_TO_STRING": True,
+        "NUM_PROXIES": trusted_proxies,
+    }

@@ -1,0 +1,130 @@
+"""Messages, the hosts their results go to, and keys that open one task."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django_celery_results.models import TaskResult
+from rest_framework_api_key.models import AbstractAPIKey
+
+from chassis import outbox
+from chassis.keys import EncryptedField
+from chassis.throttle import Count
+
+
+class State(models.TextChoices):
+    PROCESSING = "processing"  # its task has no result yet
+    DELIVERING = "delivering"  # the result is to be posted to the webhook
+    DELIVERED = "delivered"  # answered 2xx
+    GONE = "gone"  # answered 404 or 410: whom it concerned is no more
+    DEAD = "dead"  # given up; can be sent again
+
+
+ENDED = (State.DELIVERED, State.GONE, State.DEAD)
+
+
+class Host(models.Model):
+    """An origin that results are posted to, and the state of its breaker."""
+
+    name = models.CharField(max_length=300, unique=True)  # "http://127.0.0.1:7000"
+    failures = models.PositiveIntegerField(
+        default=0
+    )  # in a row, of the kind that opens the breaker
+    open_until = models.DateTimeField(null=True, blank=True)  # until then nobody calls it
+    failing_since = models.DateTimeField(
+        null=True, blank=True
+    )  # first retried failure since a success
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def due_for_processing(self) -> "MessageQuerySet":
+        """Messages whose task should have ended by now, the longest waiting first."""
+        return self.filter(state=State.PROCESSING, due_at__lte=Now()).order_by("due_at")
+
+    def delivering(self) -> "MessageQuerySet":
+        return self.filter(state=State.DELIVERING)
+
+
+class Message(outbox.Outbox):
+    """A message to process and, once its task has a result, to answer: first one outbox, then the other.
+
+    While processing, `due_at` is when its task is published again; while delivering, when its result is posted.
+    """
+
+    message_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    task = models.OneToOneField(TaskResult, models.CASCADE, related_name="message", editable=False)
+    address = models.CharField(max_length=255)
+    phone_number = models.CharField(max_length=32)
+    order_key = models.CharField(max_length=100)
+    status = models.CharField(max_length=50)
+    currency = models.CharField(max_length=20)
+    webhook_url = models.CharField(max_length=2000)
+    webhook_api_key = EncryptedField(
+        blank=True, default="", editable=False
+    )  # "" once it is of no use
+    host = models.ForeignKey(Host, models.PROTECT, related_name="messages", editable=False)
+    state = models.CharField(
+        max_length=10, choices=State.choices, default=State.PROCESSING, editable=False
+    )
+    executions = models.PositiveIntegerField(
+        default=0, editable=False
+    )  # that began, after the first publish
+    delivering_since = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    request_id = models.CharField(max_length=64, blank=True, default="", editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="message_state_valid", condition=Q(state__in=State.values)),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                name="message_processing_due",
+                condition=Q(state=State.PROCESSING),
+            ),
+            models.Index(
+                fields=["host", "due_at"],
+                name="message_delivering_due",
+                condition=Q(state=State.DELIVERING),
+            ),
+            models.Index(
+                fields=["created_at"],
+                name="message_ended",
+                condition=Q(state__in=(State.DELIVERED, State.GONE)),
+            ),
+            models.Index(fields=["order_key"], name="message_order_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_key} ({self.state})"
+
+
+class DeliveryAttempt(outbox.Attempt):
+    """One try to post a message's result to its webhook."""
+
+    message = models.ForeignKey(
+        Message, models.CASCADE, related_name="attempts_log", db_constraint=False
+    )
+
+
+class TaskAPIKey(AbstractAPIKey):
+    """A key that may read its task, and nothing else."""
+
+    task = models.ForeignKey(TaskResult, models.CASCADE, related_name="api_keys")
+
+    scope, lookup = "task", "task_id"  # for `create_api_key --task ID`
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "task API key"
+        verbose_name_plural = "task API keys"
+
+
+class ThrottleCount(Count):
+    """How often an address or account failed to sign in to the admin in this minute."""

@@ -1,0 +1,119 @@
+"""The result backend: how a task's result is stored, by the worker and by everybody else."""
+
+import json
+import logging
+from typing import Any
+
+from billiard.exceptions import (
+    SoftTimeLimitExceeded,
+    Terminated,
+    TimeLimitExceeded,
+    WorkerLostError,
+)
+from celery import states
+from celery.exceptions import Ignore, Reject
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django_celery_results.backends.database import DatabaseBackend
+from django_celery_results.models import TaskResult
+
+logger = logging.getLogger(__name__)
+
+# What says nothing about the message: its task is published again when its row is due.
+INFRASTRUCTURE = (
+    WorkerLostError,
+    TimeLimitExceeded,
+    SoftTimeLimitExceeded,
+    Terminated,
+    OperationalError,
+    InterfaceError,
+    Ignore,
+    Reject,
+)
+COLUMNS = [
+    "status",
+    "result",
+    "traceback",
+    "content_type",
+    "content_encoding",
+    "worker",
+    "date_done",
+]
+
+
+@transaction.atomic
+def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> bool:
+    """Store a task's state and its result (JSON text); False where it is final already, or not known.
+
+    The row is locked, so the first final state wins. Saving it sends `post_save`, and the receiver's work is
+    part of this transaction.
+    """
+    row = TaskResult.objects.select_for_update().filter(task_id=task_id).first()
+    if row is None or row.status in states.READY_STATES:
+        logger.info("result of %s not stored: %s", task_id, row.status if row else "no such task")
+        return False
+    row.status, row.result = status, result
+    for name, value in columns.items():
+        setattr(row, name, value)
+    row.save(update_fields=COLUMNS)
+    return True
+
+
+def store_failure(task_id: str, error: Exception) -> bool:
+    """Store that a task failed for good, as Celery stores an exception."""
+    result = {
+        "exc_type": type(error).__name__,
+        "exc_message": [str(error)],
+        "exc_module": type(error).__module__,
+    }
+    return store(task_id, status=states.FAILURE, result=json.dumps(result))
+
+
+class ResultBackend(DatabaseBackend):
+    """django-celery-results' backend, with a stored result that nothing overwrites and no outage loses."""
+
+    def exception_safe_to_retry(self, exc: Exception) -> bool:
+        """The database away, a lock, a deadlock, a full disk: tried again on a new connection."""
+        if not isinstance(exc, OperationalError | InterfaceError):
+            return False
+        connection.close()
+        return True
+
+    def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(result, INFRASTRUCTURE):
+            logger.warning("task %s did not end, and is tried again: %r", task_id, result)
+            return result
+        return super().store_result(task_id, result, state, *args, **kwargs)
+
+    def _store_result(
+        self,
+        task_id: str,
+        result: Any,
+        status: str,
+        traceback: str | None = None,
+        request: Any = None,
+        using: str | None = None,
+    ) -> Any:
+        content_type, content_encoding, encoded = self.encode_content(result)
+        store(
+            task_id,
+            status=status,
+            result=encoded,
+            traceback=traceback,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            worker=getattr(request, "hostname", None),
+        )
+        return encoded
+
+
+def outcome_of(task: TaskResult) -> Any:
+    """A result decoded: the task's value or, where it failed, a short reason without a traceback."""
+    try:
+        value = json.loads(task.result) if task.result else None
+    except ValueError:
+        return task.result
+    if task.status in states.EXCEPTION_STATES and isinstance(value, dict) and "exc_type" in value:
+        said = value.get("exc_message")
+        message = " ".join(map(str, said)) if isinstance(said, list | tuple) else str(said or "")
+        return f"{value['exc_type']}: {message}".rstrip(": ")
+    return value

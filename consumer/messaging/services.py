@@ -1,0 +1,219 @@
+"""What can be done with messages: accept them, count their executions, have their results delivered."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from celery import states
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now, Random
+from django_celery_results.models import TaskResult
+from rest_framework.exceptions import ErrorDetail
+
+from chassis import bell, logs
+from chassis.outbox import SecondsFromNow
+from chassis.problems import Conflict, KeyReused
+from messaging import targets
+from messaging.models import ENDED, Host, Message, State
+
+TASK = "messaging.process_message"
+BODY = (
+    "address",
+    "phone_number",
+    "order_key",
+    "status",
+    "currency",
+)  # what makes a message the same
+FIRST_PUBLISH_SECONDS = 10
+TRIES = 3  # how often two requests may get in each other's way
+
+delivery_bell = bell.Bell("messaging.deliver_results", "consumer.webhooks")
+
+
+class Accepted(NamedTuple):
+    message: Message
+    is_new: bool
+
+
+def accept_messages(*, messages: Sequence[dict[str, Any]], publish: bool = True) -> list[Accepted]:
+    """Store messages, each with its pending task, all or none; publish the new ones' tasks after the commit.
+
+    A known `message_id` with the same body answers its first task, and takes up a delivery that has ended.
+    Raises KeyReused, naming each message whose id came before with another body.
+    """
+    for attempt in range(TRIES):
+        try:
+            return _accept(messages, publish)
+        except (
+            IntegrityError
+        ):  # another request stores one of them at this moment: it is known next time
+            if attempt == TRIES - 1:
+                raise Conflict(
+                    "These messages are being sent by other requests; try again."
+                ) from None
+    raise AssertionError("unreachable")
+
+
+@transaction.atomic
+def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]:
+    rows = _known([m["message_id"] for m in messages if m.get("message_id")])
+    new_ids = set()
+    order = []
+    for given in messages:
+        message_id = given.get("message_id") or uuid.uuid4()
+        if message_id not in rows:
+            rows[message_id] = Message(
+                message_id=message_id,
+                request_id=logs.request_id.get(),
+                **{name: given[name] for name in BODY},
+            )
+            new_ids.add(message_id)
+        order.append(message_id)
+    _refuse_other_bodies(messages, [rows[message_id] for message_id in order])
+    _address(messages, [rows[message_id] for message_id in order])
+    # Sorted, so that two requests with the same ids wait for each other instead of deadlocking.
+    new = [rows[message_id] for message_id in sorted(new_ids)]
+    _create(new)
+    for message_id in sorted(set(order) - new_ids):
+        _ask_again(rows[message_id])
+    if publish:
+        transaction.on_commit(lambda: _publish_first(new))
+    return [Accepted(rows[message_id], message_id in new_ids) for message_id in order]
+
+
+def _known(ids: list[uuid.UUID]) -> dict[uuid.UUID, Message]:
+    if not ids:
+        return {}
+    rows = Message.objects.filter(message_id__in=ids).select_related("task")
+    return {row.message_id: row for row in rows}
+
+
+def _refuse_other_bodies(messages: Sequence[dict[str, Any]], rows: list[Message]) -> None:
+    reason = ErrorDetail("This message_id was used for another message.", code="message_id_reused")
+    errors = {
+        str(index): {"message_id": [reason]}
+        for index, (given, row) in enumerate(zip(messages, rows, strict=True))
+        if any(given[name] != getattr(row, name) for name in BODY)
+    }
+    if errors:
+        raise KeyReused(errors)
+
+
+def _address(messages: Sequence[dict[str, Any]], rows: list[Message]) -> None:
+    """Where each result goes, and with which key: what was sent last counts."""
+    names = {targets.origin_of(given["webhook_url"]) for given in messages}
+    hosts = {host.name: host for host in Host.objects.filter(name__in=names)}
+    if missing := sorted(names - hosts.keys()):
+        Host.objects.bulk_create([Host(name=name) for name in missing], ignore_conflicts=True)
+        hosts = {host.name: host for host in Host.objects.filter(name__in=names)}
+    for given, row in zip(messages, rows, strict=True):
+        row.webhook_url = given["webhook_url"]
+        row.webhook_api_key = given.get("webhook_api_key", "")
+        row.host = hosts[targets.origin_of(given["webhook_url"])]
+
+
+def _create(rows: list[Message]) -> None:
+    tasks = TaskResult.objects.bulk_create(
+        TaskResult(
+            task_id=str(uuid.uuid4()),
+            task_name=TASK,
+            status=states.PENDING,
+            content_type="application/json",
+            content_encoding="utf-8",
+        )
+        for _ in rows
+    )
+    for row, task in zip(rows, tasks, strict=True):
+        row.task = task
+        row.due_at = SecondsFromNow(FIRST_PUBLISH_SECONDS)
+    Message.objects.bulk_create(rows)
+
+
+def _ask_again(row: Message) -> None:
+    """The sender misses the result: what it sent last is used, and a delivery that has ended begins anew."""
+    changes: dict[str, Any] = {
+        "webhook_url": row.webhook_url,
+        "webhook_api_key": row.webhook_api_key,
+        "host": row.host,
+    }
+    Message.objects.filter(pk=row.pk).update(**changes)
+    redeliver(messages=Message.objects.filter(pk=row.pk, state__in=ENDED))
+
+
+def _publish_first(rows: list[Message]) -> None:
+    for row in rows:
+        if not publish_task(row, number=1, seconds=FIRST_PUBLISH_SECONDS):
+            return  # the broker is away: the sweep publishes them when they are due
+
+
+def publish_task(row: Message, *, number: int, seconds: float) -> bool:
+    """Publish a message's task, for the `number`th time; the broker drops it when it is due again anyway.
+
+    It carries what it needs and nothing secret. False where the broker can't be reached.
+    """
+    return bell.publish(
+        TASK,
+        queue="consumer.process",
+        args=[row.currency, row.order_key, row.status],
+        kwargs={"number": number},
+        task_id=row.task.task_id,
+        expiration=seconds,
+    )
+
+
+def begin_execution(*, task_id: str) -> bool:
+    """Count an execution of a message published before; False where there is nothing left to do."""
+    rows = Message.objects.filter(task__task_id=task_id, state=State.PROCESSING)
+    return bool(rows.update(executions=F("executions") + 1))
+
+
+def schedule_delivery(*, task: TaskResult) -> None:
+    """Have the result of a message that was still processing posted to its webhook."""
+    rows = Message.objects.filter(task=task, state=State.PROCESSING)
+    if _start_delivery(rows, Now()):
+        transaction.on_commit(delivery_bell.ring)
+
+
+def redeliver(*, messages: Any, over_seconds: float = 0.0) -> int:
+    """Post the results of these messages (a queryset) again, spread over some seconds; returns how many.
+
+    Each starts its schedule anew. One that is still processing has no result, and is left alone.
+    """
+    due_at = SecondsFromNow(Random() * over_seconds)
+    count = _start_delivery(messages.exclude(state=State.PROCESSING), due_at)
+    if count:
+        transaction.on_commit(delivery_bell.ring)
+    return count
+
+
+def _start_delivery(rows: Any, due_at: Any) -> int:
+    """One conditional update; the new claim number shuts out whoever holds the row now."""
+    count: int = rows.update(
+        state=State.DELIVERING,
+        due_at=due_at,
+        delivering_since=Now(),
+        attempts=0,
+        claims=F("claims") + 1,
+        last_error="",
+    )
+    return count
+
+
+@transaction.atomic
+def delete_task(*, task: TaskResult) -> bool:
+    """Delete a task, and its message with it; False while the message is processed or delivered."""
+    message = Message.objects.select_for_update().filter(task=task).first()
+    if message is not None and message.state not in ENDED:
+        return False
+    task.delete()
+    return True
+
+
+def key_for(message: Message) -> str:
+    """The key to post a result with: the message's own, or this service's for exactly the producer's origin."""
+    if message.webhook_api_key:
+        return str(message.webhook_api_key)
+    to_producer = targets.origin_of(message.webhook_url) == targets.origin_of(settings.PRODUCER_URL)
+    return str(settings.PRODUCER_API_KEY) if to_producer else ""

@@ -1,0 +1,84 @@
+"""The producer's settings: one file, read from the environment; `.env.example` lists every variable."""
+
+from pathlib import Path
+
+from chassis import settings as base
+from chassis.logs import logging_config
+from chassis.worker import ring_queue
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = base.Environment("producer")
+
+DEBUG = env.debug
+SECRET_KEY = env.secret("SECRET_KEY", "insecure-development-secret-key-of-the-producer")
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
+ALLOWED_HOSTS = env.hosts()
+HTTPS = env.flag("HTTPS", default=not env.development)
+TRUSTED_PROXIES = int(env.number("TRUSTED_PROXIES", 0))
+
+# The other service: where it is, the key that opens it, the key that it opens this one with.
+PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")
+CONSUMER_URL = env.text("CONSUMER_URL", "http://127.0.0.1:8000").rstrip("/")
+CONSUMER_API_KEY = env.secret("CONSUMER_API_KEY", "consumer.insecure-development-key")
+SERVICE_API_KEY = env.secret("SERVICE_API_KEY", "producer.insecure-development-key")
+WEBHOOK_SIGNING_SECRETS = env.secrets(
+    "WEBHOOK_SIGNING_SECRETS", "whsec_aW5zZWN1cmUtZGV2ZWxvcG1lbnQ="
+)
+WEBHOOK_SIGNATURE_REQUIRED = env.flag("WEBHOOK_SIGNATURE_REQUIRED", default=False)
+ORDER_KEY_DAYS = 30
+SCOPED_KEY_MODEL = "orders.OrderAPIKey"
+RETENTION_DAYS = env.number("RETENTION_DAYS", 30)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "rest_framework_api_key",
+    "phonenumber_field",
+    "chassis",
+    "users",
+    "orders",
+]
+MIDDLEWARE = base.MIDDLEWARE
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = base.TEMPLATES
+DATABASES = {"default": env.database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "users.CustomUser"
+AUTHENTICATION_BACKENDS = ["users.backends.UsernameOrEmailBackend"]
+AUTH_PASSWORD_VALIDATORS = base.AUTH_PASSWORD_VALIDATORS
+PASSWORD_HASHERS = base.TEST_PASSWORD_HASHERS if env.testing else base.PASSWORD_HASHERS
+REST_FRAMEWORK = base.rest_framework(trusted_proxies=TRUSTED_PROXIES)
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()  # images collect them, a checkout need not
+
+SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = base.HSTS_SECONDS if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
+LOGGING = logging_config(env.text("LOG_LEVEL", "INFO"), env.text("LOG_FORMAT", "json"))
+
+QUEUE_PREFIX = env.text("QUEUE_PREFIX", "")
+CELERY_BROKER_URL = env.broker_url()
+CELERY_BROKER_TRANSPORT_OPTIONS = base.transport_options(CELERY_BROKER_URL)
+CELERY_TASK_QUEUES = [ring_queue(QUEUE_PREFIX + "producer.dispatch")]
+CELERY_TASK_DEFAULT_QUEUE = QUEUE_PREFIX + "producer.dispatch"
+SAFETY_RINGS = [  # task, queue, seconds between rings
+    ("orders.dispatch_orders", "producer.dispatch", 1),
+    ("orders.prune", "producer.dispatch", 60),
+]

@@ -1,0 +1,218 @@
+"""The consumer, as the producer sees it: sending orders' messages, and asking about a task."""
+
+import json
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from chassis import http, keys, logs
+from chassis.outbox import Outcome, claim, record
+from orders.models import Order, OrderAPIKey, SendAttempt
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50  # the consumer takes up to 100 a list
+RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # the last one without end
+ASK_AGAIN_SECONDS, ASK_AGAIN_MOST = 20, 600
+SINGLES_SECONDS = 10  # how long a refused list is sent one by one; well within the lease
+REFUSALS = (400, 413, 422)
+
+
+def dispatch_batch() -> int | None:
+    """Send one batch of due orders; returns how many, or None when the consumer can't take any now."""
+    claimed = claim_orders()
+    if not claimed:
+        return 0
+    messages, outcomes = [], []
+    for order, key in claimed:
+        try:
+            messages.append((order, build_message(order, key)))
+        except (TypeError, ValueError) as error:  # this row alone is at fault
+            outcomes.append(refused(order, f"its message can't be built: {error}"))
+    answer_outcomes, attempts, reached = send(messages) if messages else ([], [], True)
+    with transaction.atomic():
+        record([*outcomes, *answer_outcomes])
+        SendAttempt.objects.bulk_create(attempts)
+    return len(claimed) if reached else None
+
+
+@transaction.atomic
+def claim_orders() -> list[tuple[Order, str]]:
+    """Claim due orders and make each one's key, in one transaction: an order deleted meanwhile waits for it."""
+    orders = claim(Order.objects.due(), BATCH)
+    return list(zip(orders, _make_keys(orders), strict=True)) if orders else []
+
+
+def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
+    """Each order's key, the same at every attempt, stored hashed and valid for 30 more days."""
+    made = [keys.derive("order", str(order.uuid), turn) for order in orders]
+    expiry = timezone.now() + timedelta(days=settings.ORDER_KEY_DAYS)
+    OrderAPIKey.objects.bulk_create(
+        (
+            OrderAPIKey(order=order, name="webhook", expiry_date=expiry, **keys.hashed(key))
+            for order, key in zip(orders, made, strict=True)
+        ),
+        ignore_conflicts=True,
+    )
+    if again := [order.pk for order in orders if order.attempts > 1]:
+        OrderAPIKey.objects.filter(order__in=again, name="webhook").update(expiry_date=expiry)
+    prefixes = [key[: keys.PREFIX] for key in made]
+    owners = dict(OrderAPIKey.objects.filter(prefix__in=prefixes).values_list("prefix", "order_id"))
+    return [
+        key if owners[prefix] == order.pk else _make_keys([order], turn + 1)[0]
+        for order, key, prefix in zip(orders, made, prefixes, strict=True)
+    ]
+
+
+def build_message(order: Order, key: str) -> dict[str, Any]:
+    """What send-message/ takes: the order's snapshot, where to answer, and the key for that."""
+    return {
+        **order.message,
+        "webhook_url": f"{settings.PRODUCER_URL}/api/v1/data/orders/{order.uuid}/status/update",
+        "webhook_api_key": key,
+    }
+
+
+Messages = list[tuple[Order, dict[str, Any]]]
+Sent = tuple[
+    list[Outcome], list[SendAttempt], bool
+]  # the flag: whether the consumer takes messages
+
+
+def send(messages: Messages) -> Sent:
+    """Post one list and read the answer for each of its orders."""
+    answer = post([message for _, message in messages])
+    attempts = [attempt_of(order, answer) for order, _ in messages]
+    if answer.status == 202 and (tasks := _tasks_in(answer, len(messages))):
+        pairs = zip(messages, tasks, strict=True)
+        return [accepted(order, task) for (order, _), task in pairs], attempts, True
+    if answer.status not in REFUSALS:
+        reason = reason_of(answer)
+        logger.warning("consumer does not take messages: %s", reason)
+        return [failed(order, reason) for order, _ in messages], attempts, False
+    bad = _named_rows(answer)
+    if not bad and len(messages) > 1:
+        return _send_singly(messages, attempts)
+    if not bad:
+        bad = {0: reason_of(answer)}
+    # The rest is due at once, and goes with the next batch.
+    outcomes = [
+        refused(order, bad[index]) if index in bad else given_back(order)
+        for index, (order, _) in enumerate(messages)
+    ]
+    return outcomes, attempts, True
+
+
+def _send_singly(messages: Messages, attempts: list[SendAttempt]) -> Sent:
+    """A list was refused without saying which row is at fault: find it, as far as the lease allows."""
+    outcomes, reached, end = [], True, time.monotonic() + SINGLES_SECONDS
+    for order, message in messages:
+        if not reached or time.monotonic() > end:
+            outcomes.append(given_back(order))
+            continue
+        one, tried, reached = send([(order, message)])
+        outcomes += one
+        attempts += tried
+    return outcomes, attempts, reached
+
+
+def post(messages: list[dict[str, Any]]) -> http.Answer:
+    url = f"{settings.CONSUMER_URL}/api/v1/consumer/send-message/"
+    return http.post(url, body=json.dumps(messages).encode(), headers=_headers())
+
+
+def get_task(task_id: str) -> dict[str, Any] | None:
+    """A task as the consumer's API shows it; None when it can't be had now."""
+    url = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/{task_id}/"
+    answer = http.get(url, headers=_headers(), connect_timeout=1.0, total_timeout=3.0)
+    if answer.status != 200:
+        return None
+    try:
+        task = json.loads(answer.body)
+    except ValueError:
+        return None
+    return task if isinstance(task, dict) else None
+
+
+def _headers() -> dict[str, str]:
+    return {
+        "Authorization": f"Api-Key {settings.CONSUMER_API_KEY}",
+        "Content-Type": "application/json",
+        "X-Request-ID": logs.request_id.get(),
+    }
+
+
+def accepted(order: Order, task_id: str) -> Outcome:
+    """Only leaving `pending` settles an order: the consumer is asked again after 20 s, 40 s … 10 minutes."""
+    attempts = order.attempts if order.task_id == task_id else 1
+    due_in = min(ASK_AGAIN_SECONDS * 2 ** min(attempts - 1, 10), ASK_AGAIN_MOST)
+    return Outcome(order, due_in=due_in, attempts=attempts, changes={"task_id": task_id})
+
+
+def failed(order: Order, reason: str) -> Outcome:
+    due_in = RETRY_SECONDS[min(order.attempts, len(RETRY_SECONDS)) - 1]
+    return Outcome(order, due_in=due_in, attempts=order.attempts, error=reason)
+
+
+def refused(order: Order, reason: str) -> Outcome:
+    """The message itself is at fault: the order stays pending, and is shown with the reason."""
+    logger.error("order %s can't be sent: %s", order.uuid, reason, extra={"order": str(order.uuid)})
+    return Outcome(order, due_in=None, attempts=order.attempts, error=f"refused: {reason}")
+
+
+def given_back(order: Order) -> Outcome:
+    return Outcome(order, due_in=0, attempts=order.attempts - 1, error=order.last_error)
+
+
+def attempt_of(order: Order, answer: http.Answer) -> SendAttempt:
+    error = "" if answer.status == 202 else reason_of(answer)
+    return SendAttempt(
+        order=order, at=order.claimed_at, ms=answer.ms, status=answer.status, error=error
+    )
+
+
+def reason_of(answer: http.Answer) -> str:
+    """One line for a person: the network's error, or the status and what the answer says of it."""
+    if answer.status is None:
+        return answer.error[:255]
+    said = ", ".join(f"{e.get('field')}: {e.get('message')}" for e in _errors_in(answer))
+    return f"{answer.status} {said or _problem_in(answer).get('detail', '')}".strip()[:255]
+
+
+def _problem_in(answer: http.Answer) -> dict[str, Any]:
+    try:
+        problem = json.loads(answer.body)
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _errors_in(answer: http.Answer) -> list[dict[str, Any]]:
+    errors = _problem_in(answer).get("errors")
+    return (
+        [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    )
+
+
+def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
+    """The task ids of a 202, in the order sent; empty when the body is not what the contract says."""
+    try:
+        tasks = [str(task["task_id"]) for task in json.loads(answer.body)]
+    except (ValueError, TypeError, KeyError):
+        return []
+    return tasks if len(tasks) == expected else []
+
+
+def _named_rows(answer: http.Answer) -> dict[int, str]:
+    """Which rows of a refused list are at fault, and why: a field begins with its row's index."""
+    named = {}
+    for error in _errors_in(answer):
+        index, _, field = str(error.get("field", "")).partition(".")
+        if index.isdigit():
+            named[int(index)] = f"{answer.status} {field}: {error.get('message', '')}"
+    return named

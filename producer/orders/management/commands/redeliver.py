@@ -1,0 +1,36 @@
+"""`manage.py redeliver`: send orders' messages to the consumer again."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from chassis.commands import RedeliverCommand
+from orders import services
+from orders.models import Order, OrderStatus
+
+
+class Command(RedeliverCommand):
+    help = (
+        "Send pending orders' messages to the consumer again, at a bounded rate. "
+        "Example: manage.py redeliver --dead   or   manage.py redeliver 1f0c9a3e-…  (uuid or order key)"
+    )
+    id_help = "an order's uuid or order key"
+    dead_help = "all pending orders that the consumer refused"
+
+    def pending(self) -> QuerySet[Order]:
+        return Order.objects.filter(status=OrderStatus.PENDING)
+
+    def by_ids(self, ids: list[str]) -> QuerySet[Order]:
+        uuids = [value for value in ids if services.is_uuid(value)]
+        return self.pending().filter(Q(order_key__in=ids) | Q(uuid__in=uuids))
+
+    def dead(self) -> QuerySet[Order]:
+        return self.pending().filter(due_at__isnull=True)
+
+    def older_than(self, minutes: float) -> QuerySet[Order]:
+        return self.pending().filter(created_at__lt=timezone.now() - timedelta(minutes=minutes))
+
+    def send(self, rows: QuerySet[Any], over_seconds: float) -> int:
+        return services.send_again(orders=rows, over_seconds=over_seconds)

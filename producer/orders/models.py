@@ -1,0 +1,173 @@
+"""Orders, what hangs on them, and the results that come back."""
+
+import uuid
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.core.validators import MinValueValidator
+from django.db import connection, models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.crypto import get_random_string
+from phonenumber_field.modelfields import PhoneNumberField
+from rest_framework_api_key.models import AbstractAPIKey
+
+from chassis import outbox
+
+KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is easily misread aloud
+
+
+def make_order_key() -> str:
+    return get_random_string(16, KEY_ALPHABET)
+
+
+class OrderStatus(models.TextChoices):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def due(self) -> "OrderQuerySet":
+        """Orders whose message is to be sent now, the longest waiting first."""
+        return self.filter(status=OrderStatus.PENDING, due_at__lte=Now()).order_by("due_at")
+
+
+class Order(outbox.Outbox):
+    """A customer's order, and its own outbox: its message is due to be sent while it is pending.
+
+    `status` changes only by a conditional update (`WHERE status = 'pending'`), never by `save()`. A pending order
+    without `due_at` was refused by the consumer; `last_error` says why.
+    """
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    address = models.CharField(max_length=255)
+    phone_number = PhoneNumberField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    # 3 decimals: TND has them.
+    total_paid = models.DecimalField(
+        max_digits=12, decimal_places=3, validators=[MinValueValidator(0)]
+    )
+    currency = models.CharField(max_length=3)
+    order_key = models.CharField(
+        max_length=100, unique=True, default=make_order_key, editable=False
+    )
+    status = models.CharField(
+        max_length=9, choices=OrderStatus.choices, default=OrderStatus.PENDING, editable=False
+    )
+    message = models.JSONField(encoder=DjangoJSONEncoder, editable=False)  # frozen at creation
+    task_id = models.CharField(max_length=255, blank=True, default="", editable=False)
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)
+    idempotency_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="order_status_valid", condition=Q(status__in=OrderStatus.values)
+            ),
+            models.CheckConstraint(
+                name="order_total_paid_not_negative", condition=Q(total_paid__gte=0)
+            ),
+            models.UniqueConstraint(
+                name="order_idempotency_key_per_user",
+                fields=["user", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"], name="order_due", condition=Q(status=OrderStatus.PENDING)
+            ),
+            models.Index(fields=["user", "id"], name="order_of_user"),
+            models.Index(fields=["created_at"], name="order_created"),
+            models.Index(
+                fields=["task_id"],
+                name="order_task",
+                condition=~Q(task_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_key} ({self.status})"
+
+
+class OrderItem(models.Model):
+    order = models.ForeignKey(Order, models.CASCADE, related_name="items")
+    item_name = models.CharField(max_length=100)
+    price = models.DecimalField(max_digits=12, decimal_places=3, validators=[MinValueValidator(0)])
+    quantity = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="orderitem_price_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(
+                name="orderitem_quantity_positive", condition=Q(quantity__gte=1)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.item_name}"
+
+
+class OrderAPIKey(AbstractAPIKey):
+    """A key that may change its order's status, and nothing else."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="api_keys")
+
+    scope, lookup = "order", "uuid"  # for `create_api_key --order UUID`
+
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = "order API key"
+        verbose_name_plural = "order API keys"
+
+
+class SendAttempt(outbox.Attempt):
+    """One try to send an order's message to the consumer."""
+
+    order = models.ForeignKey(
+        Order, models.CASCADE, related_name="attempts_log", db_constraint=False
+    )
+
+
+class TaskResultManager(models.Manager["TaskResult"]):
+    def record(self, *, order: Order, task_id: str, result: str) -> int:
+        """Store a result unless its task is known already; returns the id of the order it belongs to.
+
+        One statement: the first result stands, and one stored without an order becomes this order's.
+        """
+        table = self.model._meta.db_table
+        statement = (
+            f"INSERT INTO {table} (task_id, result, order_id, created_at) "  # noqa: S608  # our own table
+            f"VALUES (%s, %s, %s, {self.now()}) ON CONFLICT (task_id) DO UPDATE "
+            f"SET order_id = COALESCE({table}.order_id, excluded.order_id) RETURNING order_id"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [task_id, result, order.pk])
+            return int(cursor.fetchone()[0])
+
+    @staticmethod
+    def now() -> str:
+        postgresql = connection.vendor == "postgresql"
+        return (
+            "STATEMENT_TIMESTAMP()" if postgresql else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
+        )
+
+
+class TaskResult(models.Model):
+    """What the consumer's task answered about an order; by hand it may be stored without one."""
+
+    task_id = models.CharField(max_length=255, unique=True)
+    result = models.CharField(max_length=255, blank=True)
+    order = models.ForeignKey(
+        Order, models.CASCADE, null=True, blank=True, related_name="task_results"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = TaskResultManager()
+
+    def __str__(self) -> str:
+        return self.task_id

@@ -1,0 +1,30 @@
+"""Deleting what is finished and old, in small batches; never orders, never their results."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chassis.throttle import prune_counts
+from orders.models import OrderAPIKey, SendAttempt
+from users.models import ThrottleCount
+
+BATCH = 1000  # rows; a delete of so many takes a moment, and holds nobody up
+
+
+def prune_batch(days: float | None = None) -> dict[str, int]:
+    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many went."""
+    now = timezone.now()
+    old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
+    return {
+        "attempts": _delete_some(SendAttempt.objects.filter(at__lt=old)),
+        "expired order keys": _delete_some(OrderAPIKey.objects.filter(expiry_date__lt=now)),
+        "throttle counts": prune_counts(ThrottleCount),
+    }
+
+
+def _delete_some(rows: QuerySet[Any]) -> int:
+    some = rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
+    return int(some._raw_delete(some.db))

@@ -1,0 +1,18 @@
+"""What the producer's worker runs; rung by `services` and by the worker's own timer."""
+
+from celery import shared_task
+
+from chassis import outbox
+from orders import consumer, pruning, services
+
+
+@shared_task(name="orders.dispatch_orders")
+def dispatch_orders() -> int:
+    """Send every due order's message to the consumer; returns how many were tried."""
+    return outbox.drain(consumer.dispatch_batch, ring=services.dispatch_bell.ring)
+
+
+@shared_task(name="orders.prune")
+def prune() -> dict[str, int]:
+    """Delete a batch of what is finished and old; returns how many rows of each kind."""
+    return pruning.prune_batch()

@@ -1,0 +1,89 @@
+"""One order's story across both services: what happened, when, and what went wrong."""
+
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from orders import consumer
+from orders.models import Order, OrderStatus
+
+
+def of(order: Order) -> dict[str, Any]:
+    """The order's steps by time; the consumer's part comes from its API, or is said to be unavailable."""
+    task = consumer.get_task(order.task_id) if order.task_id else None
+    events = _own_events(order) + (_consumer_events(task) if task else [])
+    return {
+        "uuid": str(order.uuid),
+        "order_key": order.order_key,
+        "status": order.status,
+        "task_id": order.task_id or None,
+        "dispatch": _dispatch(order),
+        "delivery": {k: v for k, v in task["delivery"].items() if k != "log"}
+        if task and task["delivery"]
+        else None,
+        "consumer": "ok" if task else "unavailable" if order.task_id else "not asked yet",
+        "events": sorted(events, key=lambda event: event["at"]),
+    }
+
+
+def _dispatch(order: Order) -> dict[str, Any]:
+    pending = order.status == OrderStatus.PENDING
+    if not pending:
+        state = "done"
+    elif order.due_at is None:
+        state = "refused"
+    else:
+        state = "accepted" if order.task_id else "waiting"
+    return {
+        "state": state,
+        "attempts": order.attempts,
+        "due_at": order.due_at if pending else None,
+        "last_error": order.last_error,
+    }
+
+
+def _event(at: Any, name: str, service: str, **details: Any) -> dict[str, Any]:
+    return {"at": at, "event": name, "service": service, **details}
+
+
+def _own_events(order: Order) -> list[dict[str, Any]]:
+    events = [_event(order.created_at, "accepted", "producer")]
+    for attempt in order.attempts_log.order_by("-id")[:100]:
+        events.append(
+            _event(
+                attempt.at,
+                "sent",
+                "producer",
+                status=attempt.status,
+                ms=attempt.ms,
+                error=attempt.error,
+            )
+        )
+    for row in order.task_results.order_by("-id")[:100]:
+        events.append(
+            _event(row.created_at, "result", "producer", task_id=row.task_id, result=row.result)
+        )
+    if order.status != OrderStatus.PENDING:
+        events.append(_event(order.updated_at, order.status, "producer"))
+    return events
+
+
+def _consumer_events(task: dict[str, Any]) -> list[dict[str, Any]]:
+    events = [
+        _event(parse_datetime(task["date_created"]), "task", "consumer", task_id=task["task_id"])
+    ]
+    if task["date_done"]:
+        done = parse_datetime(task["date_done"])
+        events.append(
+            _event(done, "processed", "consumer", status=task["status"], result=task["result"])
+        )
+    for attempt in (task["delivery"] or {}).get("log", []):
+        name = (
+            "delivered"
+            if attempt["status"] and 200 <= attempt["status"] < 300
+            else "delivery failed"
+        )
+        at = parse_datetime(attempt["at"])
+        details = {key: attempt[key] for key in ("status", "ms", "error")}
+        events.append(_event(at, name, "consumer", **details))
+    return events

@@ -1,0 +1,141 @@
+"""The orders' endpoints: thin; what they do is in `services`."""
+
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
+from rest_framework import exceptions, status, viewsets
+from rest_framework.authentication import TokenAuthentication
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_api_key.models import APIKey
+
+from chassis.api import filtered
+from chassis.keys import ApiKeyAuthentication
+from chassis.problems import Conflict
+from orders import serializers, services, timeline
+from orders.models import Order, OrderItem, OrderStatus, TaskResult
+from orders.permissions import IsUser, ReadsOwnOrWritesAsStaff
+
+ITEMS = Prefetch("items", OrderItem.objects.order_by("id"))
+
+
+def shown(order: Order) -> dict[str, Any]:
+    return serializers.order_json(order, order.items.all(), order.user.username)
+
+
+class OrderViewSet(viewsets.GenericViewSet[Order]):
+    """A user's own orders; staff see all. Another user's order is answered like one that is not there."""
+
+    authentication_classes = [TokenAuthentication]
+    permission_classes = [IsUser]
+    lookup_field = "uuid"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = Order.objects.select_related("user").prefetch_related(ITEMS)
+        return orders if self.request.user.is_staff else orders.filter(user=self.request.user)
+
+    def list(self, request: Request) -> Response:
+        orders = filtered(request, serializers.OrderFilters, self.get_queryset())
+        page = self.paginate_queryset(orders)
+        return self.get_paginated_response([shown(order) for order in page or []])
+
+    def create(self, request: Request) -> Response:
+        serializer = serializers.OrderSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        key = self._idempotency_key(request)
+        digest = services.digest_of(request.data) if key else ""
+        order, items = services.place_order(
+            user=request.user, data=serializer.validated_data, idempotency_key=key, digest=digest
+        )
+        body = serializers.order_json(order, items, request.user.username)
+        location = {"Location": request.build_absolute_uri(f"{order.uuid}/")}
+        return Response(body, status=status.HTTP_201_CREATED, headers=location)
+
+    @staticmethod
+    def _idempotency_key(request: Request) -> str | None:
+        key: str | None = request.headers.get("Idempotency-Key")
+        if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
+            raise exceptions.ValidationError(
+                {"Idempotency-Key": "1 to 255 printable characters are needed."}
+            )
+        return key
+
+    def retrieve(self, request: Request, uuid: str) -> Response:
+        return Response(shown(self.get_object()))
+
+    def update(self, request: Request, uuid: str) -> Response:
+        return self._edit(serializers.OrderEditSerializer(data=request.data))
+
+    def partial_update(self, request: Request, uuid: str) -> Response:
+        return self._edit(serializers.OrderPatchSerializer(data=request.data, partial=True))
+
+    def _edit(self, serializer: serializers.OrderEditSerializer) -> Response:
+        order = self.get_object()
+        if order.status != OrderStatus.PENDING:
+            raise services.NotPending()
+        serializer.is_valid(raise_exception=True)
+        services.edit_order(order=order, data=serializer.validated_data)
+        return Response(shown(self.get_object()))
+
+    def destroy(self, request: Request, uuid: str) -> Response:
+        services.delete_order(order=self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def timeline(self, request: Request, uuid: str) -> Response:
+        return Response(timeline.of(self.get_object()))
+
+
+class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
+    """Results of the user's own orders; staff and service keys see all, and write by hand. It moves no order."""
+
+    authentication_classes = [TokenAuthentication, ApiKeyAuthentication]
+    permission_classes = [ReadsOwnOrWritesAsStaff]
+    lookup_field = "task_id"
+    lookup_url_kwarg = "pk"
+
+    def get_queryset(self) -> QuerySet[TaskResult]:
+        rows = TaskResult.objects.select_related("order")
+        if isinstance(self.request.auth, APIKey) or self.request.user.is_staff:
+            return rows
+        return rows.filter(order__user=self.request.user)
+
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(
+            [serializers.task_result_json(row) for row in page or []]
+        )
+
+    def create(self, request: Request) -> Response:
+        serializer = serializers.TaskResultSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        row, created = TaskResult.objects.get_or_create(
+            task_id=serializer.validated_data["task_id"], defaults=serializer.validated_data
+        )
+        if not created:  # another request was faster
+            raise Conflict("A result of this task is there already.")
+        return Response(serializers.task_result_json(row), status=status.HTTP_201_CREATED)
+
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response(serializers.task_result_json(self.get_object()))
+
+    def update(self, request: Request, pk: str, partial: bool = False) -> Response:
+        row = self.get_object()
+        serializer = serializers.TaskResultEditSerializer(row, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        for name, value in serializer.validated_data.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(serializer.validated_data))
+        return Response(serializers.task_result_json(row))
+
+    def partial_update(self, request: Request, pk: str) -> Response:
+        return self.update(request, pk, partial=True)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        self.get_object().delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def get_object(self) -> TaskResult:
+        if "\x00" in self.kwargs["pk"]:
+            raise Http404
+        return super().get_object()

@@ -1,0 +1,64 @@
+"""The status webhook: where a task's result arrives and moves its order on."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models.functions import Now
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_api_key.models import APIKey
+
+from chassis import keys
+from chassis.bodies import parse_json, read_body
+from orders import services, signatures
+from orders.models import Order, OrderAPIKey
+from orders.permissions import KeyNotYetChecked
+from orders.serializers import WebhookSerializer
+
+
+class ChangeOrderStatusView(APIView):
+    """Takes `{task_id, status, result}` for one order, from whoever holds that order's key or a service key.
+
+    The checks come in the contract's order: credentials given, body readable, order known, key good, key meant
+    for it, signature, body valid.
+    """
+
+    authentication_classes = [KeyNotYetChecked]
+    permission_classes: list[Any] = []
+
+    def post(self, request: Request, uuid: str) -> Response:
+        if request.content_type.partition(";")[0].strip().lower() != "application/json":
+            raise exceptions.UnsupportedMediaType(request.content_type)
+        body = read_body(request._request)
+        order, now = self._order(uuid, request.auth)
+        signatures.verify(request.headers, body, now)
+        serializer = WebhookSerializer(data=parse_json(body))
+        serializer.is_valid(raise_exception=True)
+        status = services.record_result(order=order, **serializer.validated_data)
+        return Response({"uuid": str(order.uuid), "status": status})
+
+    @staticmethod
+    def _order(uuid: str, key: str) -> tuple[Order, datetime]:
+        """The order, and the database's time; one query where the key is the order's own."""
+        prefix = key.partition(".")[0].replace("\x00", "")
+        own = (
+            OrderAPIKey.objects.filter(prefix=prefix, order__uuid=uuid)
+            .select_related("order")
+            .annotate(now=Now())
+            .first()
+        )
+        if own is not None:
+            if not keys.usable(own, key):
+                raise exceptions.AuthenticationFailed(keys.BAD_KEY)
+            return own.order, own.now
+        order = Order.objects.filter(uuid=uuid).annotate(now=Now()).first()
+        if order is None:
+            raise Http404
+        if keys.find(APIKey, key) is None:
+            if keys.find(OrderAPIKey, key) is None:
+                raise exceptions.AuthenticationFailed(keys.BAD_KEY)
+            raise exceptions.PermissionDenied("This key is another order's.")
+        return order, order.now
