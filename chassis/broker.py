@@ -23,7 +23,6 @@ from urllib.parse import quote
 
 from kombu.exceptions import ChannelError
 from kombu.transport import TRANSPORT_ALIASES, virtual
-from kombu.transport.base import to_rabbitmq_queue_arguments
 from kombu.utils.json import dumps, loads
 
 logger = logging.getLogger(__name__)
@@ -43,9 +42,6 @@ class Channel(virtual.Channel):
         super().__init__(connection, **kwargs)
         self.folder: Path = connection.folder
         self._listed: dict[str, deque[str]] = {}  # names seen in a queue's folder and not yet tried
-
-    def prepare_queue_arguments(self, arguments: Any, **kwargs: Any) -> Any:
-        return to_rabbitmq_queue_arguments(arguments, **kwargs)
 
     def _queue_folder(self, queue: str) -> Path:
         return self.folder / f"{quote(queue, safe='')}.queue"

@@ -8,11 +8,12 @@ import unittest
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from queue import Empty
+from typing import Any
 
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import ChannelError
 
-from chassis import broker
+import chassis.broker  # noqa: F401  # registers the transport
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WRITERS, READERS, EACH = 4, 4, 1500
@@ -44,7 +45,7 @@ def connect(folder: str) -> Connection:
     return Connection(f"embedded://{folder}")
 
 
-def bound(name: str, channel: broker.Channel, **arguments: int) -> Queue:
+def bound(name: str, channel: Any, **arguments: int) -> Any:
     queue = Queue(name, Exchange(""), queue_arguments=arguments)(channel)
     queue.declare()
     return queue
@@ -58,7 +59,7 @@ def write(folder: str, writer: int) -> None:
 
 def read(folder: str) -> list[tuple[int, int]]:
     """Everything this process takes, until the writers are done and the queue is empty."""
-    received = []
+    received: list[Any] = []
     with connect(folder) as connection:
         queue = bound("work", connection.default_channel)
         while True:
@@ -74,10 +75,10 @@ class BrokerTestCase(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = self.enterContext(tempfile.TemporaryDirectory())
         self.connection = self.enterContext(connect(self.folder))
-        self.channel = self.connection.default_channel
-        self.producer = self.connection.Producer()
+        self.channel: Any = self.connection.default_channel
+        self.producer: Any = self.connection.Producer()
 
-    def publish(self, body: object, queue: str = "work", **options: float) -> None:
+    def publish(self, body: object, queue: str = "work", **options: Any) -> None:
         self.producer.publish(body, exchange="", routing_key=queue, **options)
 
     def received(self, name: str = "work") -> list[object]:
@@ -201,9 +202,10 @@ class CeleryTests(BrokerTestCase):
         self.addCleanup(worker.wait, 20)
         self.addCleanup(worker.terminate)
         headers = {"task": "reply", "id": "one", "lang": "py"}
-        body = (["a", 1], {"b": None}, {})
-        self.publish(body, headers=headers, serializer="json", correlation_id="one")
-        replies = []
+        self.publish(
+            (["a", 1], {"b": None}, {}), headers=headers, serializer="json", correlation_id="one"
+        )
+        replies: list[Any] = []
         queue = bound("replies", self.channel)
         consumer = self.connection.Consumer(
             [queue], callbacks=[lambda body, message: replies.append(body)], no_ack=True
