@@ -14,7 +14,9 @@ from rest_framework.serializers import Serializer
 
 
 class TolerantRoute(RoutePattern):
-    """Matches with its last slash missing or added, so that no call is redirected and loses its body."""
+    """Matches with its last slash missing or added, so that no call is redirected and loses its
+    body.
+    """
 
     def match(self, path: str) -> Any:
         return super().match(path) or super().match(path[:-1] if path.endswith("/") else path + "/")
@@ -26,7 +28,9 @@ def endpoint(route: str, view: Callable[..., Any], name: str) -> URLPattern:
 
 
 class NewestFirst(CursorPagination):
-    """`{next, previous, results}`, by falling id: no count, and a page costs the same however far it is."""
+    """`{next, previous, results}`, by falling id: no count, and a page costs the same however far
+    it is.
+    """
 
     ordering = "-id"
     page_size = 25
@@ -61,7 +65,9 @@ class NewestFirst(CursorPagination):
 def filtered(
     request: Request, filters: type[Serializer[Any]], rows: QuerySet[Any]
 ) -> QuerySet[Any]:
-    """The rows that the query string asks for; a filter's `source` is the look-up. ValidationError where one is bad."""
+    """The rows that the query string asks for; a filter's `source` is the look-up. ValidationError
+    where one is bad.
+    """
     serializer = filters(data={k: v for k, v in request.query_params.items() if v != ""})
     serializer.is_valid(raise_exception=True)
     return rows.filter(**serializer.validated_data)

@@ -1,4 +1,6 @@
-"""Ringing: a Celery task published to wake somebody up early. The row is the truth, so a ring may be lost."""
+"""Ringing: a Celery task published to wake somebody up early. The row is the truth, so a ring may
+be lost.
+"""
 
 import logging
 import time
@@ -22,10 +24,12 @@ def queue_name(name: str) -> str:
 
 
 def publish(task: str, *, queue: str, **options: Any) -> bool:
-    """Publish a task unconfirmed; False where the broker can't be reached, or couldn't be a moment ago.
+    """Publish a task unconfirmed; False where the broker can't be reached, or couldn't be a moment
+    ago.
 
-    Takes at most about a second, and never raises: whatever is not published now is published again when its
-    row is due, so a broker's failure must not fail the request that has just committed the row.
+    Takes at most about a second, and never raises: whatever is not published now is published again
+    when its row is due, so a broker's failure must not fail the request that has just committed the
+    row.
     """
     global _muted_until
     if time.monotonic() < _muted_until:

@@ -40,7 +40,7 @@ class LimitedJSONParser(parsers.JSONParser):
 
 
 def read_body(stream: IO[bytes]) -> bytes:
-    """A request's body. Raises TooLarge, having read on so that the sender gets to see the answer."""
+    """A request's body. Raises TooLarge, having read on so that the sender sees the answer."""
     body = stream.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         left = MAX_READ - len(body)

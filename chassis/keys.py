@@ -1,7 +1,8 @@
-"""API keys: who holds one (authentication), what it opens (permissions), and how keys are made, derived and kept.
+"""API keys: who holds one (authentication), what it opens (permissions), and how keys are made,
+derived and kept.
 
-A service key is a stock `APIKey` and opens the service; a scoped key is a row of a service's own model (an
-OrderAPIKey, a TaskAPIKey) and opens one row. Only their hashes are stored.
+A service key is a stock `APIKey` and opens the service; a scoped key is a row of a service's own
+model (an OrderAPIKey, a TaskAPIKey) and opens one row. Only their hashes are stored.
 """
 
 import base64
@@ -27,7 +28,9 @@ BAD_KEY = "The API key is not known, revoked or expired."
 
 
 def key_in(request: Any) -> str | None:
-    """The key of the Authorization header, None where there is none (another scheme counts as none)."""
+    """The key of the Authorization header, None where there is none (another scheme counts as
+    none).
+    """
     return KeyParser().get_from_authorization(request)
 
 
@@ -44,12 +47,16 @@ def find(model: type[AbstractAPIKey], key: str, *related: str) -> AbstractAPIKey
 
 
 def scoped_model() -> type[AbstractAPIKey]:
-    """The service's model of keys that open one row; its `scope` names that row's field, its `lookup` how it is found."""
+    """The service's model of keys that open one row; its `scope` names that row's field, its
+    `lookup` how it is found.
+    """
     return apps.get_model(settings.SCOPED_KEY_MODEL)
 
 
 class ApiKeyAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Api-Key …`: sets request.auth to the key's row, a service key's or a scoped one's."""
+    """`Authorization: Api-Key …`: sets request.auth to the key's row, a service key's or a scoped
+    one's.
+    """
 
     def authenticate(self, request: Request) -> tuple[None, AbstractAPIKey] | None:
         key = key_in(request)

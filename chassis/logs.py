@@ -1,6 +1,7 @@
 """Logs: one JSON line an event, or plain text in development, each with the request's id.
 
-The id comes from the `X-Request-ID` header, or is made here, and goes along with the calls between the services.
+The id comes from the `X-Request-ID` header, or is made here, and goes along with the calls between
+the services.
 """
 
 import json
@@ -13,7 +14,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -74,7 +75,7 @@ class RequestMiddleware:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = current
-            if not response.streaming and not response.has_header("Content-Length"):
+            if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
                 response["Content-Length"] = str(len(response.content))  # or it is sent in chunks
             # The path only: a query string may hold what nobody should read in a log.
             access.info(

@@ -1,4 +1,6 @@
-"""Django's middleware for the admin's pages alone: an API call has no session, no form and no messages."""
+"""Django's middleware for the admin's pages alone: an API call has no session, no form and no
+messages.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,8 +1,10 @@
-"""The outbox: a row that is its own message to send, claimed, sent and recorded by whoever drains it.
+"""The outbox: a row that is its own message to send, claimed, sent and recorded by whoever drains
+it.
 
-`due_at` is both schedule and lease. To claim a row is to move its `due_at` a lease ahead in one statement, so
-that a sender that dies is followed by another; nothing stays locked while it sends. `claims` only grows and
-is the fence: who records with an older number writes nothing. Every time comes from the database's clock.
+`due_at` is both schedule and lease. To claim a row is to move its `due_at` a lease ahead in one
+statement, so that a sender that dies is followed by another; nothing stays locked while it sends.
+`claims` only grows and is the fence: who records with an older number writes nothing. Every time
+comes from the database's clock.
 """
 
 import random
@@ -47,7 +49,7 @@ class Outbox(models.Model):
     attempts = models.PositiveIntegerField(default=0, editable=False)
     last_error = models.CharField(max_length=255, blank=True, default="", editable=False)
 
-    claimed_at: datetime  # set by claim(): when, by the database's clock
+    claimed_at: Any  # set by claim(): when, an aware datetime by the database's clock
 
     class Meta:
         abstract = True
@@ -56,8 +58,8 @@ class Outbox(models.Model):
 class Attempt(models.Model):
     """One try to send a row: when, how long it took, and what came of it.
 
-    The subclass adds the row's foreign key, without a database constraint: a row that is deleted while it is
-    being sent must not break the insert of a whole batch.
+    The subclass adds the row's foreign key, without a database constraint: a row that is deleted
+    while it is being sent must not break the insert of a whole batch.
     """
 
     at = models.DateTimeField()
@@ -79,8 +81,8 @@ Row = TypeVar("Row", bound=Outbox)
 class Outcome:
     """What became of a claimed row.
 
-    `due_in`: seconds until it is due again, None for never. `attempts`: its place in the schedule from now on.
-    `changes`: further columns to write.
+    `due_in`: seconds until it is due again, None for never. `attempts`: its place in the schedule
+    from now on. `changes`: further columns to write.
     """
 
     row: Outbox
@@ -91,12 +93,14 @@ class Outcome:
 
 
 def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
-    """Take up to `limit` of the `rows` (ordered by urgency) for one lease, each counted as an attempt."""
+    """Take up to `limit` of the `rows` (ordered by urgency) for one lease, each counted as an
+    attempt.
+    """
     model = rows.model
     table = connection.ops.quote_name(model._meta.db_table)
     chosen, params = rows.values("pk")[:limit].query.sql_with_params()
     if connection.vendor == "postgresql":
-        # An array is computed once; a plain IN may run the sub-query again for each row and take too many.
+        # An array is computed once; a plain IN may run the query for each row and take too many.
         now, condition = (
             "STATEMENT_TIMESTAMP()",
             f"id = ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))",
@@ -117,7 +121,8 @@ def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
 
 
 def record(outcomes: Iterable[Outcome]) -> int:
-    """Write what became of claimed rows, a statement for each set of columns; returns how many were written.
+    """Write what became of claimed rows, a statement for each set of columns; returns how many were
+    written.
 
     A row that has been claimed again, or deleted, since is left alone.
     """
@@ -130,9 +135,8 @@ def record(outcomes: Iterable[Outcome]) -> int:
 
 def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> int:
     model = type(outcomes[0].row)
-    fields = [
-        model._meta.get_field(name) for name in ("id", "claims", "attempts", "last_error", *columns)
-    ]
+    written = ("id", "claims", "attempts", "last_error", *columns)
+    fields: list[Any] = [model._meta.get_field(name) for name in written]
     names = [f.column for f in fields]
     casts = [f"::{f.rel_db_type(connection)}" for f in fields] + ["::float8"]
     if connection.vendor == "postgresql":
@@ -141,16 +145,16 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> int:
         due, casts = SecondsFromNow.sqlite, ["" for _ in casts]
     values: list[Any] = []
     for outcome in outcomes:
-        row = (outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255])
-        row += tuple(outcome.changes[name] for name in columns)
+        row: list[Any] = [outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255]]
+        row += [outcome.changes[name] for name in columns]
         values += [
             f.get_db_prep_save(value, connection) for f, value in zip(fields, row, strict=True)
         ]
         values.append(outcome.due_in)
     row_sql = f"({', '.join('%s' + cast for cast in casts)})"
     table = connection.ops.quote_name(model._meta.db_table)
-    statement = (
-        f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "
+    statement = (  # names are our own, values are parameters
+        f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "  # noqa: S608
         f"UPDATE {table} AS t SET due_at = {due % {'expressions': 'v.due_in'}}, "
         f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
         "FROM v WHERE t.id = v.id AND t.claims = v.claims"
@@ -165,9 +169,9 @@ def drain(
 ) -> int:
     """Call `step`, which returns how many rows it handled, until it finds none; returns their sum.
 
-    A step that returns None can't go on, and ends it: what it has not claimed stays due.
-    Having found work it looks once more a moment later: rows whose ring was coalesced are there by then. It
-    ends after `seconds` at the latest and then rings for whoever goes on.
+    A step that returns None can't go on, and ends it: what it has not claimed stays due. Having
+    found work it looks once more a moment later: rows whose ring was coalesced are there by then.
+    It ends after `seconds` at the latest and then rings for whoever goes on.
     """
     end = time.monotonic() + seconds
     handled, looked_again = 0, False
@@ -188,5 +192,7 @@ def drain(
 
 
 def spread(seconds: float, share: float = 0.2) -> float:
-    """`seconds`, up to `share` more or less, so that rows that failed together don't all come back at once."""
+    """`seconds`, up to `share` more or less, so that rows that failed together don't all come back
+    at once.
+    """
     return seconds * random.uniform(1 - share, 1 + share)  # noqa: S311  # not a secret

@@ -1,6 +1,7 @@
 """Errors of the API as `application/problem+json` (RFC 9457), whoever raised them.
 
-`{"type", "title", "status", "detail", "errors": [{"field", "message", "code"}]}`; `errors` is there for invalid input only.
+`{"type", "title", "status", "detail", "errors": [{"field", "message", "code"}]}`; `errors` is there
+for invalid input only.
 """
 
 import json
@@ -66,7 +67,7 @@ class Unavailable(exceptions.APIException):
 class Formatter(ExceptionFormatter):
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         found = error_response.errors
-        # Only where the input's parts are to blame is there a list; elsewhere one sentence says it all.
+        # A list where the input's parts are to blame; elsewhere one sentence says it all.
         by_field = isinstance(self.exc, exceptions.ValidationError) or any(e.attr for e in found)
         errors = [{"field": e.attr or "", "message": e.detail, "code": e.code} for e in found]
         detail = "The input is not valid; `errors` says where." if by_field else found[0].detail
@@ -97,7 +98,7 @@ def exception_handler(exc: Exception, context: Any) -> Response | None:
 
 
 class ProblemMiddleware:
-    """Turns Django's own error pages under /api/ (unknown path, failed middleware) into problems."""
+    """Turns Django's own error pages under /api/ (an unknown path, say) into problems."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -1,7 +1,7 @@
 """The environment, read once: what the settings of both services have in common.
 
-Each service's `config/settings.py` names its variables through `Environment`; `.env.example` beside its
-`manage.py` lists them all. A variable `NAME` may also be given as a file, `NAME_FILE`.
+Each service's `config/settings.py` names its variables through `Environment`; `.env.example` beside
+its `manage.py` lists them all. A variable `NAME` may also be given as a file, `NAME_FILE`.
 """
 
 import os
@@ -151,13 +151,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# The proxy that ends TLS redirects; redirecting here would break the plain calls between the services.
+# The proxy that ends TLS redirects; doing it here would break the plain calls between the services.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
 HSTS_SECONDS = 30 * 24 * 3600
 
 
 def rest_framework(*, trusted_proxies: int) -> dict[str, Any]:
-    """Django REST framework's settings: JSON alone, problems as RFC 9457, nothing open by default."""
+    """Django REST framework's settings: JSON alone, errors as RFC 9457, nothing open by default."""
     return {
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         "DEFAULT_PARSER_CLASSES": ["chassis.bodies.LimitedJSONParser"],

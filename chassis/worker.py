@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 stopping = threading.Event()  # set when this process shuts down
 
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "task_ignore_result": True,  # a stored result would ring the consumer's own receiver
     "task_serializer": "json",
     "accept_content": ["json"],
@@ -53,11 +53,11 @@ def work_queue(name: str) -> Queue:
 class SafetyRing(bootsteps.StartStopStep):
     """Rings for the queues that this worker consumes, by its own monotonic timer.
 
-    A ring may be lost, and rows come due with nobody to ring for them. There is no beat: it is one process that
-    can die, and it follows a clock that can be set back.
+    A ring may be lost, and rows come due with nobody to ring for them. There is no beat: it is one
+    process that can die, and it follows a clock that can be set back.
     """
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
@@ -78,7 +78,7 @@ class SafetyRing(bootsteps.StartStopStep):
 def make_app(service: str) -> Celery:
     """The service's Celery app, configured by Django's settings named CELERY_…."""
     app = Celery(service)
-    app.add_defaults(DEFAULTS)
+    app.add_defaults(lambda: DEFAULTS)
     app.config_from_object("django.conf:settings", namespace="CELERY")
     app.autodiscover_tasks()
     app.steps["worker"].add(SafetyRing)
@@ -93,12 +93,16 @@ def use_the_services_logging(**kwargs: Any) -> None:
 
 @signals.task_prerun.connect
 def drop_broken_connections(**kwargs: Any) -> None:
-    """What Django does before each request, before each task: after a restart of the database it reconnects."""
+    """What Django does before each request, before each task: after a restart of the database it
+    reconnects.
+    """
     close_old_connections()
 
 
 @signals.worker_shutting_down.connect
 def stop_draining(**kwargs: Any) -> None:
-    """At SIGTERM, end drains and cut open calls: their rows' leases see to it that they are sent again."""
+    """At SIGTERM, end drains and cut open calls: their rows' leases see to it that they are sent
+    again.
+    """
     stopping.set()
     http.cut_open_calls()

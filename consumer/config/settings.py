@@ -1,4 +1,6 @@
-"""The consumer's settings: one file, read from the environment; `.env.example` lists every variable."""
+"""The consumer's settings: one file, read from the environment; `.env.example` lists every
+variable.
+"""
 
 from pathlib import Path
 

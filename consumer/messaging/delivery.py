@@ -1,4 +1,6 @@
-"""Delivering results: one drain a process, with sending threads that are refilled as each send ends."""
+"""Delivering results: one drain a process, with sending threads that are refilled as each send
+ends.
+"""
 
 import logging
 import math
@@ -30,9 +32,6 @@ class Send(NamedTuple):
     is_probe: bool
 
 
-Open = dict["Future[http.Answer]", Send]
-
-
 @cache
 def sending_threads() -> ThreadPoolExecutor:
     """The process's own, for as long as it lives: each thread keeps its connections."""
@@ -40,46 +39,63 @@ def sending_threads() -> ThreadPoolExecutor:
 
 
 def deliver_due() -> int:
-    """Post what is due until nothing is due or on its way; returns how many sends were begun or recorded.
+    """Post what is due until nothing is due or on its way; returns how many sends have ended.
 
-    It does not end after a while, as other drains do: slow sends may be open at any time, and this process has
-    nothing else to do. When it is shut down it leaves open sends to their leases.
+    It does not stop after a while, as other drains do: slow sends may be open at any time, and this
+    process has nothing else to do. When it is shut down it leaves open sends to their leases.
     """
-    open_sends: Open = {}
-    return drain(lambda: _step(open_sends), ring=services.delivery_bell.ring, seconds=math.inf)
+    sends = Sends()
+    drain(sends.step, ring=services.delivery_bell.ring, seconds=math.inf)
+    return sends.ended
 
 
-def _step(open_sends: Open) -> int:
-    """Begin what is due, as far as threads are free, then wait a moment for sends to end."""
-    begun = _begin_sends(open_sends)
-    if not open_sends:
-        return begun
-    # With a thread free, look for new rows now and then; with none free there is nothing to look for.
-    patience = LOOK_AGAIN if len(open_sends) < settings.WEBHOOK_THREADS else None
-    done, _ = wait(open_sends, timeout=patience, return_when=FIRST_COMPLETED)
-    if done and not stopping.is_set():
-        _record([(open_sends.pop(future), future) for future in done])
-    return begun + len(done) + len(open_sends)
+class Sends:
+    """One drain's posts: those on their way, and how many have ended."""
 
+    def __init__(self) -> None:
+        self.open: dict[Future[http.Answer], Send] = {}
+        self.ended = 0
 
-def _begin_sends(open_sends: Open) -> int:
-    busy = Counter(send.host.pk for send in open_sends.values())
-    share = max(1, settings.WEBHOOK_THREADS // SHARE)
-    sends: list[Send] = []
-    for host in hosts.waiting():
-        free = min(settings.WEBHOOK_THREADS - len(open_sends) - len(sends), share - busy[host.pk])
-        is_probe = host.open_until is not None
-        if free <= 0 or (is_probe and not hosts.take_probe(host)):
-            continue
-        rows = claim(hosts.rows_of(host), 1 if is_probe else free)
-        sends += [Send(row, host, is_probe) for row in rows]
-    tasks = TaskResult.objects.in_bulk([send.message.task_id for send in sends])
-    for send in sends:
-        task = tasks.get(send.message.task_id)
-        if task is not None:  # deleted this moment, and its message with it
-            future = sending_threads().submit(webhook.post_result, send.message, task)
-            open_sends[future] = send
-    return len(sends)
+    def step(self) -> int:
+        """Begin what is due, as far as threads are free, then wait a moment for sends to end.
+
+        Returns 0 when nothing is due or on its way.
+        """
+        self._begin()
+        if not self.open:
+            return 0
+        handled = len(self.open)
+        # With a thread free, look for new rows now and then; with none there is no need.
+        patience = LOOK_AGAIN if handled < settings.WEBHOOK_THREADS else None
+        done, _ = wait(self.open, timeout=patience, return_when=FIRST_COMPLETED)
+        if done and not stopping.is_set():
+            _record([(self.open.pop(future), future) for future in done])
+            self.ended += len(done)
+        return handled
+
+    def _begin(self) -> None:
+        claimed = self._claim()
+        tasks = TaskResult.objects.in_bulk([send.message.task_id for send in claimed])
+        for send in claimed:
+            task = tasks.get(send.message.task_id)
+            if task is not None:  # deleted this moment, and its message with it
+                future = sending_threads().submit(webhook.post_result, send.message, task)
+                self.open[future] = send
+
+    def _claim(self) -> list[Send]:
+        """Claim for each host in turn, no more than can be sent at once."""
+        busy = Counter(send.host.pk for send in self.open.values())
+        share = max(1, settings.WEBHOOK_THREADS // SHARE)
+        claimed: list[Send] = []
+        for host in hosts.waiting():
+            free = settings.WEBHOOK_THREADS - len(self.open) - len(claimed)
+            limit = min(free, share - busy[host.pk])
+            is_probe = host.open_until is not None
+            if limit <= 0 or (is_probe and not hosts.take_probe(host)):
+                continue
+            rows = claim(hosts.rows_of(host), 1 if is_probe else limit)
+            claimed += [Send(row, host, is_probe) for row in rows]
+        return claimed
 
 
 def _record(ended: list[tuple[Send, "Future[http.Answer]"]]) -> None:

@@ -1,7 +1,7 @@
 """The breaker of each webhook host: a host that fails holds up only its own rows.
 
-After 5 failures in a row it is left alone but for one probe after 2, 4, 8 and then every 15 s. Its other rows
-wait, and are not counted as tried.
+After 5 failures in a row it is left alone but for one probe after 2, 4, 8 and then every 15 s. Its
+other rows wait, and are not counted as tried.
 """
 
 import logging
@@ -30,7 +30,9 @@ def waiting() -> list[Host]:
 
 
 def rows_of(host: Host) -> QuerySet[Message]:
-    """The rows of a host to claim next; for a probe the least tried one, due or not, that nobody is sending."""
+    """The rows of a host to claim next; for a probe the least tried one, due or not, that nobody is
+    sending.
+    """
     rows = Message.objects.delivering().filter(host=host)
     if host.open_until is None:
         return rows.filter(due_at__lte=Now()).order_by("due_at")
@@ -39,7 +41,7 @@ def rows_of(host: Host) -> QuerySet[Message]:
 
 
 def take_probe(host: Host) -> bool:
-    """Whether this process may probe: one does, and if it dies another one follows after a lease."""
+    """Whether this process may probe: one does, and if it dies another follows after a lease."""
     hosts = Host.objects.filter(pk=host.pk, open_until__lte=Now())
     return bool(hosts.update(open_until=SecondsFromNow(LEASE)))
 
@@ -79,7 +81,9 @@ def note_success(host: Host) -> None:
 
 
 def note(host: Host, answers: Sequence["bool | None"]) -> None:
-    """Note a host's answers in the order they came: True it works, False it fails, None tried again for itself."""
+    """Note a host's answers in the order they came: True it works, False it fails, None tried again
+    for itself.
+    """
     if True in answers:
         if host.failing_since is not None or False in answers:
             note_success(host)

@@ -50,9 +50,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class Message(outbox.Outbox):
-    """A message to process and, once its task has a result, to answer: first one outbox, then the other.
+    """A message to process and, once its task has a result, to answer: first one outbox, then the
+    other.
 
-    While processing, `due_at` is when its task is published again; while delivering, when its result is posted.
+    While processing, `due_at` is when its task is published again; while delivering, when its
+    result is posted.
     """
 
     message_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)

@@ -36,7 +36,8 @@ def work(*, currency: str, order_key: str, status: str) -> str:
 def process_now(message: dict[str, object]) -> TaskResult:
     """Accept a message and do its work at once; a known one answers its stored result.
 
-    Raises Conflict while a known one is unfinished. An exception of the work is its result, as in the task.
+    Raises Conflict while a known one is unfinished. An exception of the work is its result, as in
+    the task.
     """
     (accepted,) = services.accept_messages(messages=[message], publish=False)
     row = accepted.message

@@ -1,4 +1,6 @@
-"""Deleting what is finished and old, in small batches: delivered and gone messages with their results."""
+"""Deleting what is finished and old, in small batches: delivered and gone messages with their
+results.
+"""
 
 from datetime import timedelta
 
@@ -14,7 +16,8 @@ BATCH = 500  # rows; a delete of so many takes a moment, and holds nobody up
 
 
 def prune_batch(days: float | None = None) -> dict[str, int]:
-    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many went.
+    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many
+    went.
 
     Dead messages stay: they are there to be sent again.
     """

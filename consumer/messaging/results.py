@@ -42,10 +42,11 @@ COLUMNS = [
 
 @transaction.atomic
 def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> bool:
-    """Store a task's state and its result (JSON text); False where it is final already, or not known.
+    """Store a task's state and its result (JSON text); False where it is final already, or not
+    known.
 
-    The row is locked, so the first final state wins. Saving it sends `post_save`, and the receiver's work is
-    part of this transaction.
+    The row is locked, so the first final state wins. Saving it sends `post_save`, and the
+    receiver's work is part of this transaction.
     """
     row = TaskResult.objects.select_for_update().filter(task_id=task_id).first()
     if row is None or row.status in states.READY_STATES:
@@ -69,7 +70,9 @@ def store_failure(task_id: str, error: Exception) -> bool:
 
 
 class ResultBackend(DatabaseBackend):
-    """django-celery-results' backend, with a stored result that nothing overwrites and no outage loses."""
+    """django-celery-results' backend, with a stored result that nothing overwrites and no outage
+    loses.
+    """
 
     def exception_safe_to_retry(self, exc: Exception) -> bool:
         """The database away, a lock, a deadlock, a full disk: tried again on a new connection."""
@@ -107,7 +110,7 @@ class ResultBackend(DatabaseBackend):
 
 
 def outcome_of(task: TaskResult) -> Any:
-    """A result decoded: the task's value or, where it failed, a short reason without a traceback."""
+    """A result decoded: the task's value or, where it failed, a short reason, no traceback."""
     try:
         value = json.loads(task.result) if task.result else None
     except ValueError:

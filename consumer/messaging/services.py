@@ -1,4 +1,6 @@
-"""What can be done with messages: accept them, count their executions, have their results delivered."""
+"""What can be done with messages: accept them, count their executions, have their results
+delivered.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -38,10 +40,11 @@ class Accepted(NamedTuple):
 
 
 def accept_messages(*, messages: Sequence[dict[str, Any]], publish: bool = True) -> list[Accepted]:
-    """Store messages, each with its pending task, all or none; publish the new ones' tasks after the commit.
+    """Store messages, each with its pending task, all or none; publish the new ones' tasks after
+    the commit.
 
-    A known `message_id` with the same body answers its first task, and takes up a delivery that has ended.
-    Raises KeyReused, naming each message whose id came before with another body.
+    A known `message_id` with the same body answers its first task, and takes up a delivery that has
+    ended. Raises KeyReused, naming each message whose id came before with another body.
     """
     for attempt in range(TRIES):
         try:
@@ -132,7 +135,9 @@ def _create(rows: list[Message]) -> None:
 
 
 def _ask_again(row: Message) -> None:
-    """The sender misses the result: what it sent last is used, and a delivery that has ended begins anew."""
+    """The sender misses the result: what it sent last is used, and a delivery that has ended begins
+    anew.
+    """
     changes: dict[str, Any] = {
         "webhook_url": row.webhook_url,
         "webhook_api_key": row.webhook_api_key,
@@ -149,7 +154,8 @@ def _publish_first(rows: list[Message]) -> None:
 
 
 def publish_task(row: Message, *, number: int, seconds: float) -> bool:
-    """Publish a message's task, for the `number`th time; the broker drops it when it is due again anyway.
+    """Publish a message's task, for the `number`th time; the broker drops it when it is due again
+    anyway.
 
     It carries what it needs and nothing secret. False where the broker can't be reached.
     """
@@ -177,7 +183,8 @@ def schedule_delivery(*, task: TaskResult) -> None:
 
 
 def redeliver(*, messages: Any, over_seconds: float = 0.0) -> int:
-    """Post the results of these messages (a queryset) again, spread over some seconds; returns how many.
+    """Post the results of these messages (a queryset) again, spread over some seconds; returns how
+    many.
 
     Each starts its schedule anew. One that is still processing has no result, and is left alone.
     """
@@ -212,7 +219,9 @@ def delete_task(*, task: TaskResult) -> bool:
 
 
 def key_for(message: Message) -> str:
-    """The key to post a result with: the message's own, or this service's for exactly the producer's origin."""
+    """The key to post a result with: the message's own, or this service's for exactly the
+    producer's origin.
+    """
     if message.webhook_api_key:
         return str(message.webhook_api_key)
     to_producer = targets.origin_of(message.webhook_url) == targets.origin_of(settings.PRODUCER_URL)

@@ -11,9 +11,11 @@ from messaging import delivery, processing, pruning, services
 
 @shared_task(name=services.TASK, bind=True, ignore_result=False, soft_time_limit=50, time_limit=60)
 def process_message(self: Any, currency: str, order_key: str, status: str, number: int = 1) -> str:
-    """Do a message's work; the result is stored under the task's id, and its signal has it delivered.
+    """Do a message's work; the result is stored under the task's id, and its signal has it
+    delivered.
 
-    The first execution costs nothing extra; from the second publish on each one is counted before it begins.
+    The first execution costs nothing extra; from the second publish on each one is counted before
+    it begins.
     """
     if number > 1 and not services.begin_execution(task_id=self.request.id):
         raise Ignore()  # it has its result, or is gone
@@ -22,7 +24,9 @@ def process_message(self: Any, currency: str, order_key: str, status: str, numbe
 
 @shared_task(name="messaging.publish_due")
 def publish_due() -> int:
-    """Publish the tasks that gave no result in time again; returns how many messages were looked at."""
+    """Publish the tasks that gave no result in time again; returns how many messages were looked
+    at.
+    """
     return outbox.drain(processing.publish_batch, ring=processing.sweep_bell.ring)
 
 

@@ -56,7 +56,9 @@ class SendMessageView(APIView):
 
 
 class ProcessMessageView(APIView):
-    """Does a message's work within the request; its result is stored and posted back like any other."""
+    """Does a message's work within the request; its result is stored and posted back like any
+    other.
+    """
 
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [IsServiceKey]

@@ -40,7 +40,9 @@ def allowed_origins() -> set[str]:
 
 
 def body_of(task: TaskResult) -> dict[str, str]:
-    """What the producer's webhook takes: the order's new status, and the result's text or a short reason."""
+    """What the producer's webhook takes: the order's new status, and the result's text or a short
+    reason.
+    """
     succeeded = task.status == states.SUCCESS
     outcome = results.outcome_of(task)
     text = outcome if isinstance(outcome, str) else json.dumps(outcome)
@@ -64,7 +66,9 @@ def _headers(message: Message, body: bytes, *, signed: bool) -> dict[str, str]:
 
 
 def sign(message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The Standard Webhooks headers, signed with every secret in use, so that one can be replaced without a gap."""
+    """The Standard Webhooks headers, signed with every secret in use, so that one can be replaced
+    without a gap.
+    """
     text = body.decode()
     signatures = [
         Webhook(secret).sign(message_id, at, text) for secret in settings.WEBHOOK_SIGNING_SECRETS
@@ -77,7 +81,8 @@ def sign(message_id: str, at: datetime, body: bytes) -> dict[str, str]:
 
 
 def host_works(answer: http.Answer) -> bool | None:
-    """What an answer says of its host: True it works, False it fails, None it wants this one again later.
+    """What an answer says of its host: True it works, False it fails, None it wants this one again
+    later.
 
     A 401 counts as a failure of the host: a key or secret that is being replaced refuses all alike.
     """
@@ -91,7 +96,9 @@ def host_works(answer: http.Answer) -> bool | None:
 def outcome_of(
     message: Message, answer: http.Answer, *, probe_seconds: float | None = None
 ) -> Outcome:
-    """What becomes of a message after an answer; `probe_seconds`: it was a probe, which is not counted."""
+    """What becomes of a message after an answer; `probe_seconds`: it was a probe, which is not
+    counted.
+    """
     status = answer.status
     if status is not None and 200 <= status < 300:
         return _ended(message, State.DELIVERED, "", webhook_api_key="")

@@ -1,4 +1,6 @@
-"""The producer's settings: one file, read from the environment; `.env.example` lists every variable."""
+"""The producer's settings: one file, read from the environment; `.env.example` lists every
+variable.
+"""
 
 from pathlib import Path
 

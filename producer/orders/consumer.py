@@ -24,7 +24,7 @@ REFUSALS = (400, 413, 422)
 
 
 def dispatch_batch() -> int | None:
-    """Send one batch of due orders; returns how many, or None when the consumer can't take any now."""
+    """Send one batch of due orders; returns how many, None when the consumer takes none now."""
     claimed = claim_orders()
     if not claimed:
         return 0
@@ -43,7 +43,9 @@ def dispatch_batch() -> int | None:
 
 @transaction.atomic
 def claim_orders() -> list[tuple[Order, str]]:
-    """Claim due orders and make each one's key, in one transaction: an order deleted meanwhile waits for it."""
+    """Claim due orders and make each one's key, in one transaction: an order deleted meanwhile
+    waits for it.
+    """
     orders = claim(Order.objects.due(), BATCH)
     return list(zip(orders, _make_keys(orders), strict=True)) if orders else []
 
@@ -109,7 +111,7 @@ def send(messages: Messages) -> Sent:
 
 
 def _send_singly(messages: Messages, attempts: list[SendAttempt]) -> Sent:
-    """A list was refused without saying which row is at fault: find it, as far as the lease allows."""
+    """A list was refused, nobody says for which row: find it, as far as the lease allows."""
     outcomes, reached, end = [], True, time.monotonic() + SINGLES_SECONDS
     for order, message in messages:
         if not reached or time.monotonic() > end:
@@ -148,7 +150,9 @@ def _headers() -> dict[str, str]:
 
 
 def accepted(order: Order, task_id: str) -> Outcome:
-    """Only leaving `pending` settles an order: the consumer is asked again after 20 s, 40 s … 10 minutes."""
+    """Only leaving `pending` settles an order: the consumer is asked again after 20 s, 40 s … 10
+    minutes.
+    """
     attempts = order.attempts if order.task_id == task_id else 1
     due_in = min(ASK_AGAIN_SECONDS * 2 ** min(attempts - 1, 10), ASK_AGAIN_MOST)
     return Outcome(order, due_in=due_in, attempts=attempts, changes={"task_id": task_id})
@@ -200,7 +204,7 @@ def _errors_in(answer: http.Answer) -> list[dict[str, Any]]:
 
 
 def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
-    """The task ids of a 202, in the order sent; empty when the body is not what the contract says."""
+    """The task ids of a 202, in the order sent; empty when the body is not as agreed."""
     try:
         tasks = [str(task["task_id"]) for task in json.loads(answer.body)]
     except (ValueError, TypeError, KeyError):

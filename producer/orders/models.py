@@ -36,8 +36,8 @@ class OrderQuerySet(models.QuerySet["Order"]):
 class Order(outbox.Outbox):
     """A customer's order, and its own outbox: its message is due to be sent while it is pending.
 
-    `status` changes only by a conditional update (`WHERE status = 'pending'`), never by `save()`. A pending order
-    without `due_at` was refused by the consumer; `last_error` says why.
+    `status` changes only by a conditional update (`WHERE status = 'pending'`), never by `save()`. A
+    pending order without `due_at` was refused by the consumer; `last_error` says why.
     """
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
@@ -59,7 +59,10 @@ class Order(outbox.Outbox):
     )
     message = models.JSONField(encoder=DjangoJSONEncoder, editable=False)  # frozen at creation
     task_id = models.CharField(max_length=255, blank=True, default="", editable=False)
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)
+    # NULL for none: the rest must be unique for a user.
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, blank=True, editable=False
+    )
     idempotency_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
 
     objects = OrderQuerySet.as_manager()
@@ -135,9 +138,11 @@ class SendAttempt(outbox.Attempt):
 
 class TaskResultManager(models.Manager["TaskResult"]):
     def record(self, *, order: Order, task_id: str, result: str) -> int:
-        """Store a result unless its task is known already; returns the id of the order it belongs to.
+        """Store a result unless its task is known already; returns the id of the order it belongs
+        to.
 
-        One statement: the first result stands, and one stored without an order becomes this order's.
+        One statement: the first result stands, and one stored without an order becomes this
+        order's.
         """
         table = self.model._meta.db_table
         statement = (

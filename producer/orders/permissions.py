@@ -26,7 +26,9 @@ class IsUser(BasePermission):
 
 
 class ReadsOwnOrWritesAsStaff(BasePermission):
-    """Users read what is theirs; staff and service keys read and write all. A scoped key opens nothing here."""
+    """Users read what is theirs; staff and service keys read and write all. A scoped key opens
+    nothing here.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if isinstance(request.auth, APIKey):

@@ -15,7 +15,9 @@ BATCH = 1000  # rows; a delete of so many takes a moment, and holds nobody up
 
 
 def prune_batch(days: float | None = None) -> dict[str, int]:
-    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many went."""
+    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many
+    went.
+    """
     now = timezone.now()
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     return {

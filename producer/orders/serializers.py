@@ -61,7 +61,9 @@ class OrderFilters(serializers.Serializer[Any]):
 
 
 class WebhookSerializer(serializers.Serializer[Any]):
-    """What the consumer posts when a task has ended: `result` is its text, or the reason of its failure."""
+    """What the consumer posts when a task has ended: `result` is its text, or the reason of its
+    failure.
+    """
 
     task_id = serializers.CharField(max_length=255)
     status = serializers.ChoiceField(choices=[OrderStatus.CONFIRMED, OrderStatus.CANCELLED])
@@ -90,7 +92,9 @@ class TaskResultEditSerializer(TaskResultSerializer):
 
 
 def order_json(order: Order, items: Iterable[OrderItem], username: str) -> dict[str, Any]:
-    """An order as every answer shows it. Plain code: this is the hottest path, a ModelSerializer doubles it."""
+    """An order as every answer shows it. Plain code: this is the hottest path, a ModelSerializer
+    doubles it.
+    """
     return {
         "uuid": str(order.uuid),
         "order_key": order.order_key,

@@ -81,7 +81,9 @@ def _create_order(
 
 
 def snapshot(order: Order) -> dict[str, str]:
-    """The message of an order as it is now; where to answer and with which key is added when it is sent."""
+    """The message of an order as it is now; where to answer and with which key is added when it is
+    sent.
+    """
     return {
         "message_id": str(order.uuid),
         "address": order.address,
@@ -115,7 +117,8 @@ def edit_order(*, order: Order, data: dict[str, Any]) -> None:
 def delete_order(*, order: Order) -> None:
     """Delete an order that is not confirmed, with all that hangs on it. Raises Conflict.
 
-    It is locked first: its message may be on the way, and its key must not be inserted behind our back.
+    It is locked first: its message may be on the way, and its key must not be inserted behind our
+    back.
     """
     locked = Order.objects.select_for_update().filter(pk=order.pk).first()
     if locked is None:
@@ -127,10 +130,11 @@ def delete_order(*, order: Order) -> None:
 
 @transaction.atomic
 def record_result(*, order: Order, task_id: str, status: str, result: str) -> str:
-    """Store a task's result and move its order on; returns the order's status. A repeat changes nothing.
+    """Store a task's result and move its order on; returns the order's status. A repeat changes
+    nothing.
 
-    The condition on the status, not a lock, is what makes two deliveries at once safe: the first one stands.
-    Raises TaskOfAnotherOrder when `task_id` is already known for another order.
+    The condition on the status, not a lock, is what makes two deliveries at once safe: the first
+    one stands. Raises TaskOfAnotherOrder when `task_id` is already known for another order.
     """
     if TaskResult.objects.record(order=order, task_id=task_id, result=result) != order.pk:
         raise TaskOfAnotherOrder()

@@ -1,4 +1,4 @@
-"""Webhook signatures as in the Standard Webhooks specification, verified by the database's clock."""
+"""Webhook signatures as in the Standard Webhooks specification, by the database's clock."""
 
 import hmac
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ class BadSignature(exceptions.AuthenticationFailed):
 def verify(headers: Mapping[str, str], body: bytes, now: datetime) -> None:
     """Raises BadSignature unless a secret in use signed `body` within 5 minutes of `now`.
 
-    A request without any signature passes unless WEBHOOK_SIGNATURE_REQUIRED is set. The package's own `verify`
-    follows the process's clock, which may be set back while the database's stays.
+    A request without any signature passes unless WEBHOOK_SIGNATURE_REQUIRED is set. The package's
+    own `verify` follows the process's clock, which may be set back while the database's stays.
     """
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")

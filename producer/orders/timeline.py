@@ -9,7 +9,9 @@ from orders.models import Order, OrderStatus
 
 
 def of(order: Order) -> dict[str, Any]:
-    """The order's steps by time; the consumer's part comes from its API, or is said to be unavailable."""
+    """The order's steps by time; the consumer's part comes from its API, or is said to be
+    unavailable.
+    """
     task = consumer.get_task(order.task_id) if order.task_id else None
     events = _own_events(order) + (_consumer_events(task) if task else [])
     return {

@@ -25,7 +25,9 @@ def shown(order: Order) -> dict[str, Any]:
 
 
 class OrderViewSet(viewsets.GenericViewSet[Order]):
-    """A user's own orders; staff see all. Another user's order is answered like one that is not there."""
+    """A user's own orders; staff see all. Another user's order is answered like one that is not
+    there.
+    """
 
     authentication_classes = [TokenAuthentication]
     permission_classes = [IsUser]
@@ -87,7 +89,9 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
 
 
 class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
-    """Results of the user's own orders; staff and service keys see all, and write by hand. It moves no order."""
+    """Results of the user's own orders; staff and service keys see all, and write by hand. It moves
+    no order.
+    """
 
     authentication_classes = [TokenAuthentication, ApiKeyAuthentication]
     permission_classes = [ReadsOwnOrWritesAsStaff]

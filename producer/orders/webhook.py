@@ -20,10 +20,11 @@ from orders.serializers import WebhookSerializer
 
 
 class ChangeOrderStatusView(APIView):
-    """Takes `{task_id, status, result}` for one order, from whoever holds that order's key or a service key.
+    """Takes `{task_id, status, result}` for one order, from whoever holds that order's key or a
+    service key.
 
-    The checks come in the contract's order: credentials given, body readable, order known, key good, key meant
-    for it, signature, body valid.
+    The checks come in the contract's order: credentials given, body readable, order known, key
+    good, key meant for it, signature, body valid.
     """
 
     authentication_classes = [KeyNotYetChecked]

@@ -14,7 +14,7 @@ from chassis.keys import scoped_model
 
 class Command(BaseCommand):
     help = (
-        "Make an API key and print it; only its hash is kept, so this is the only time it can be seen. "
+        "Make an API key and print it; only its hash is kept, so it can be seen this once. "
         "A service key opens the whole service, a scoped one a single row. "
         "Example: manage.py create_api_key --name reporting --expires 90"
     )

@@ -1,4 +1,4 @@
-"""`manage.py provision_api_key`: let the other service in with the key that the environment gives."""
+"""`manage.py provision_api_key`: let the other service in with the environment's key."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from chassis import keys
 
 class Command(BaseCommand):
     help = (
-        "Accept SERVICE_API_KEY, the key that the other service calls this one with. Only its hash is kept. "
-        "Run it before each start: a key that is known already is left as it is. After a new one was set, "
-        "the old one stays good until it is revoked in the admin, so that there is no gap. "
+        "Accept SERVICE_API_KEY, the key that the other service calls this one with; only its hash "
+        "is kept. Run it before each start: a key that is known already is left as it is. After a "
+        "new one was set, the old one stays good until it is revoked in the admin: no gap. "
         "Example: SERVICE_API_KEY_FILE=/run/secrets/key manage.py provision_api_key"
     )
 
@@ -22,15 +22,16 @@ class Command(BaseCommand):
         prefix, dot, secret = key.partition(".")
         if not dot or len(prefix) > keys.PREFIX or len(secret) < 16:
             raise CommandError(
-                "SERVICE_API_KEY must look like `abcdefgh.` and 32 random characters. Make one with "
-                f"python3 -c \"import secrets; print(secrets.token_hex(4) + '.' + secrets.token_hex(16))\""
+                "SERVICE_API_KEY must be 8 and 32 random characters with a dot between. To get some: "
+                "python3 -c 'import secrets as s; print(s.token_hex(4), s.token_hex(16))'"
             )
         row, is_new = APIKey.objects.get_or_create(
             prefix=prefix, defaults={**keys.hashed(key), "name": "other service"}
         )
         if not is_new and not keys.usable(row, key):
             raise CommandError(
-                f"The key {prefix}.… is revoked, expired or another one with this prefix: set a new SERVICE_API_KEY."
+                f"The key {prefix}.… is revoked, expired, or another one has this prefix: "
+                "set a new SERVICE_API_KEY."
             )
         self.stdout.write(
             f"Service key {prefix}.… " + ("accepted." if is_new else "is known already.")

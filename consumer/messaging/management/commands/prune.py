@@ -6,8 +6,8 @@ from messaging import pruning
 
 class Command(PruneCommand):
     help = (
-        "Delete what is finished and older than RETENTION_DAYS, in small batches. The workers do this by "
-        "themselves, a batch a minute. Example: manage.py prune --days 7"
+        "Delete what is finished and older than RETENTION_DAYS, in small batches. The workers do "
+        "this by themselves, a batch a minute. Example: manage.py prune --days 7"
     )
 
     def batch(self, days: float | None) -> dict[str, int]:

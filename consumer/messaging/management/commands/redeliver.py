@@ -14,7 +14,7 @@ from messaging.models import Message, State
 class Command(RedeliverCommand):
     help = (
         "Post results to their webhooks again, at a bounded rate, under the same webhook-id. "
-        "Example: manage.py redeliver --dead   or   manage.py redeliver 1f0c9a3e-…  (task_id or order key)"
+        "Example: manage.py redeliver --dead; manage.py redeliver TASK_ID ORDER_KEY"
     )
     id_help = "a task_id or an order key"
     dead_help = "all messages whose delivery was given up"

@@ -14,7 +14,7 @@ from orders.models import Order, OrderStatus
 class Command(RedeliverCommand):
     help = (
         "Send pending orders' messages to the consumer again, at a bounded rate. "
-        "Example: manage.py redeliver --dead   or   manage.py redeliver 1f0c9a3e-…  (uuid or order key)"
+        "Example: manage.py redeliver --dead; manage.py redeliver UUID ORDER_KEY"
     )
     id_help = "an order's uuid or order key"
     dead_help = "all pending orders that the consumer refused"
