@@ -7,6 +7,7 @@ not followed, cookies not kept, proxies and netrc files of the environment not u
 import contextlib
 import functools
 import http.client
+import logging
 import os
 import socket
 import ssl
@@ -44,6 +45,10 @@ REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (requests.RequestException, "can't be called: {0}"),
     (OSError, "{0}"),
 )
+
+
+# It would log a peer's malformed headers in full, megabytes of them if the peer likes.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,8 @@ class FailureTests(HTTPTestCase):
                 self.assertNotEqual(answer.error, "")
                 self.assertNotIn("\n", answer.error)
 
-    def test_odd_but_whole_answers_raise_nothing(self):
+    def test_odd_but_whole_answers_raise_nothing_and_fill_no_log(self):
+        self.enterContext(self.assertNoLogs(level="WARNING"))
         for odd in (
             b"X\r\n",
             b": y\r\n",
