@@ -72,8 +72,8 @@ class Producer(Client):
     def order(self, uuid: str) -> Json:
         return self.call("GET", f"data/orders/{uuid}/")
 
-    def orders(self) -> list[Json]:
-        return self.pages("data/orders/")
+    def orders(self, **filters: str) -> list[Json]:
+        return self.pages("data/orders/", **filters)
 
     def task_results(self) -> list[Json]:
         return self.pages("data/task-results/")
@@ -97,5 +97,5 @@ class Consumer(Client):
     def task(self, task_id: str) -> Json:
         return self.call("GET", f"consumer/tasks/{task_id}/")
 
-    def tasks(self) -> list[Json]:
-        return self.pages("consumer/tasks/")
+    def tasks(self, **filters: str) -> list[Json]:
+        return self.pages("consumer/tasks/", **filters)

@@ -38,7 +38,7 @@ def _refuse(what: str, url: str, error: Exception) -> NoReturn:
 
 def clear(at: Addresses, queues: list[str], folder: Path, *, keep: Path | None = None) -> None:
     """Delete the queues, and the folder with everything but `keep`. Databases stay."""
-    for url in set(at.brokers.values()):
+    for url in set(at.brokers.values()) if queues else ():
         try:
             brokers.delete_queues(url, queues)
         except Exception as error:  # each transport has its own

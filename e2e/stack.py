@@ -110,7 +110,8 @@ class Stack:
         """
         killed = self.processes.close()
         if self.temporary:
-            room.clear(self.at, self.queues, self.folder, keep=self.logs if keep_logs else None)
+            queues = self.queues if self.processes.children else []  # else nobody made them
+            room.clear(self.at, queues, self.folder, keep=self.logs if keep_logs else None)
         return killed
 
     def _prepare(self, environments: commands.Environments) -> None:

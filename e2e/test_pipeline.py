@@ -1,7 +1,6 @@
 """Orders through both services: confirmed exactly once, whatever is missing meanwhile."""
 
 import secrets
-from collections import Counter
 
 import requests
 
@@ -80,37 +79,35 @@ class PipelineTests(StackTestCase):
         assert order is not None
         return order
 
-    def assert_each_confirmed_once(self, orders: list[Json], within: float = 120) -> None:
-        """Every order is confirmed by exactly one task, with its result stored on both sides."""
-        keys = {order["order_key"]: order["uuid"] for order in orders}
-        self.assertEqual(len(keys), len(orders))
-
-        def statuses() -> Counter[str]:
-            return Counter(o["status"] for o in self.producer.orders() if o["order_key"] in keys)
-
-        expected = Counter(confirmed=len(orders))
+    def assert_each_confirmed_once(self, posted: list[Json]) -> None:
+        """Every order is confirmed by exactly one task, whose result both services have stored."""
+        since = {"created_after": posted[0]["created_at"]}
         until(
-            lambda: statuses() == expected or None,
-            within=within,
-            what="every order confirmed",
-            every=0.3,
+            lambda: not self.producer.orders(status="pending", **since),
+            within=120,
+            what="every order settled",
+            every=0.2,
         )
+        orders = self.producer.orders(**since)
+        self.assertEqual({order["status"] for order in orders}, {"confirmed"})
+        keys = {order["uuid"]: order["order_key"] for order in orders}
+        self.assertEqual(keys.keys(), {order["uuid"] for order in posted})
 
-        results = [r for r in self.producer.task_results() if r["order"] in keys.values()]
-        self.assertEqual(Counter(r["order"] for r in results), Counter(keys.values()))
-        self.assertEqual({r["result"] for r in results}, {f"TND{key}pending" for key in keys})
-
-        def tasks() -> list[Json]:
-            return [task for task in self.consumer.tasks() if task["order_key"] in keys]
-
+        results = [row for row in self.producer.task_results() if row["order"] in keys]
+        stored = sorted((keys[row["order"]], row["task_id"], row["result"]) for row in results)
+        self.assertEqual(
+            [(key, result) for key, _, result in stored],
+            [(key, f"TND{key}pending") for key in sorted(keys.values())],
+        )
         until(
-            lambda: all(task["delivery"]["state"] == "delivered" for task in tasks()),
+            lambda: self.undelivered(**since) == [],
             within=60,
             what="every result delivered",
-            every=0.3,
+            every=0.2,
         )
-        self.assertEqual(Counter(task["order_key"] for task in tasks()), Counter(list(keys)))
-        self.assertEqual(
-            {(task["task_id"], task["status"], task["result"]) for task in tasks()},
-            {(r["task_id"], "SUCCESS", r["result"]) for r in results},
-        )
+        tasks = self.consumer.tasks(**since)
+        self.assertEqual(sorted((t["order_key"], t["task_id"], t["result"]) for t in tasks), stored)
+
+    def undelivered(self, **since: str) -> list[Json]:
+        tasks = self.consumer.tasks(**since)
+        return [task["delivery"] for task in tasks if task["delivery"]["state"] != "delivered"]
