@@ -1,21 +1,15 @@
-"""API keys: who holds one (authentication), what it opens (permissions), and how keys are made,
-derived and kept.
+"""API keys: who holds one (authentication), what it opens (permissions), how keys are made.
 
 A service key is a stock `APIKey` and opens the service; a scoped key is a row of a service's own
 model (an OrderAPIKey, a TaskAPIKey) and opens one row. Only their hashes are stored.
 """
 
-import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.apps import apps
 from django.conf import settings
-from django.db import models
 from rest_framework import authentication, exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -98,30 +92,3 @@ def derive(purpose: str, subject: str, turn: int = 0) -> str:
         number, index = divmod(number, len(ALPHABET))
         characters.append(ALPHABET[index])
     return f"{''.join(characters[:PREFIX])}.{''.join(characters[PREFIX:])}"
-
-
-@lru_cache(maxsize=4)
-def _cipher(secrets: tuple[str, ...]) -> MultiFernet:
-    digests = (hashlib.sha256(b"chassis.keys:" + secret.encode()).digest() for secret in secrets)
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
-
-
-def _secrets() -> tuple[str, ...]:
-    fallbacks: Sequence[str] = settings.SECRET_KEY_FALLBACKS
-    return (settings.SECRET_KEY, *fallbacks)
-
-
-class EncryptedField(models.TextField):
-    """Text kept encrypted under SECRET_KEY; it rotates with SECRET_KEY_FALLBACKS. "" stays "".
-
-    A value that no present secret opens reads as "": the row goes on without it.
-    """
-
-    def get_prep_value(self, value: Any) -> Any:
-        return _cipher(_secrets()).encrypt(value.encode()).decode() if value else ""
-
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str:
-        try:
-            return _cipher(_secrets()).decrypt(value.encode()).decode() if value else ""
-        except InvalidToken:
-            return ""

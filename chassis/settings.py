@@ -73,7 +73,6 @@ class Environment:
 
     def database(self) -> dict[str, Any]:
         """Django's settings of the database at DATABASE_URL; SQLite below `var/` unless given."""
-        self.var.mkdir(parents=True, exist_ok=True)
         config = self.env.db_url("DATABASE_URL", default=f"sqlite:///{self.var / 'db.sqlite3'}")
         # gunicorn.py shortens the waits of a web process: a request must not wait long for a lock.
         patience = float(os.environ.get("DATABASE_PATIENCE", "20"))
@@ -81,6 +80,8 @@ class Environment:
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
         if config["ENGINE"].endswith("sqlite3"):
+            if not self.testing:
+                Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
             options.update(
                 transaction_mode="IMMEDIATE",
                 timeout=patience,

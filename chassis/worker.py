@@ -2,7 +2,9 @@
 
 import logging
 import logging.config
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps, signals
@@ -13,6 +15,8 @@ from kombu import Exchange, Queue
 from chassis import bell, http
 
 logger = logging.getLogger(__name__)
+
+ALIVE_SECONDS = 5  # between signs of life, for a container's health check (chassis.alive)
 
 stopping = threading.Event()  # set when this process shuts down
 
@@ -64,6 +68,9 @@ class SafetyRing(bootsteps.StartStopStep):
         self.entries: list[Any] = []
 
     def start(self, worker: Any) -> None:
+        if alive_file := os.environ.get("WORKER_ALIVE_FILE"):
+            touch = Path(alive_file).touch
+            self.entries.append(worker.timer.call_repeatedly(ALIVE_SECONDS, touch))
         consumed = worker.app.amqp.queues.consume_from
         for task, queue, seconds in settings.SAFETY_RINGS:
             if bell.queue_name(queue) in consumed:

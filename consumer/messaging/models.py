@@ -9,8 +9,8 @@ from django_celery_results.models import TaskResult
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
-from chassis.keys import EncryptedField
 from chassis.throttle import Count
+from messaging.encryption import EncryptedField
 
 
 class State(models.TextChoices):
