@@ -120,20 +120,17 @@ def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
     return claimed
 
 
-def record(outcomes: Iterable[Outcome]) -> int:
-    """Write what became of claimed rows, a statement for each set of columns; returns how many were
-    written.
+def record(outcomes: Iterable[Outcome]) -> None:
+    """Write what became of claimed rows, a statement for each set of columns.
 
     A row that has been claimed again, or deleted, since is left alone.
     """
     ordered = sorted(outcomes, key=lambda outcome: sorted(outcome.changes))
-    return sum(
+    for columns, alike in groupby(ordered, key=lambda outcome: sorted(outcome.changes)):
         _record_alike(columns, list(alike))
-        for columns, alike in groupby(ordered, key=lambda outcome: sorted(outcome.changes))
-    )
 
 
-def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> int:
+def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
     model = type(outcomes[0].row)
     written = ("id", "claims", "attempts", "last_error", *columns)
     fields: list[Any] = [model._meta.get_field(name) for name in written]
@@ -155,13 +152,12 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> int:
     table = connection.ops.quote_name(model._meta.db_table)
     statement = (  # names are our own, values are parameters
         f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "  # noqa: S608
-        f"UPDATE {table} AS t SET due_at = {due % {'expressions': 'v.due_in'}}, "
+        f"UPDATE {table} AS t SET due_at = {due.replace('%(expressions)s', 'v.due_in')}, "
         f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
         "FROM v WHERE t.id = v.id AND t.claims = v.claims"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
 
 
 def drain(
