@@ -26,7 +26,7 @@ HERMETIC = env -i PATH="$$PATH" HOME="$$HOME"
 # The arguments: the environment of the producer's tests, the consumer's and the crossing ones.
 define run_tests
 $(PY) -m coverage erase
-$(HERMETIC) $(PY) -m coverage run -m unittest discover -t . -s chassis
+$(HERMETIC) $(1) $(PY) -m coverage run producer/manage.py test chassis --noinput
 $(HERMETIC) $(1) $(PY) -m coverage run producer/manage.py test --noinput
 $(HERMETIC) $(2) $(PY) -m coverage run consumer/manage.py test --noinput
 $(HERMETIC) $(3) $(PY) -m unittest discover -t . -s e2e
