@@ -60,6 +60,7 @@ class Answer:
     headers: Mapping[str, str]  # by name, whatever its case
     error: str  # one line; "" when an answer came
     ms: int
+    refused: bool = False  # by check_address: nothing was sent, nor will be
 
 
 def post(
@@ -190,6 +191,7 @@ def _send(
     call: Call, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
 ) -> Answer:
     status, content, received, error = None, b"", CaseInsensitiveDict[str](), ""
+    refused = False
     _current.call = call
     connections.watchdog.add(call)
     try:
@@ -201,6 +203,7 @@ def _send(
             status, received = response.status_code, response.headers
     except CallFailed as failure:
         error = call.reason or str(failure)
+        refused = isinstance(failure, AddressNotAllowed)
     except (
         requests.RequestException,
         urllib3.exceptions.HTTPError,
@@ -212,7 +215,7 @@ def _send(
     finally:
         connections.watchdog.remove(call)
     ms = round((time.monotonic() - call.started) * 1000)
-    return Answer(status, b"" if error else content, received, error, ms)
+    return Answer(status, b"" if error else content, received, error, ms, refused)
 
 
 def _prepare(
