@@ -25,14 +25,11 @@ TOLERANCE = timedelta(seconds=5)  # between two looks at the database's clock, o
 
 
 class Runner(DiscoverRunner):
-    """Runs a service's tests and the chassis's own, which need a service's settings to run in.
+    """Django's, with SQLite on a file, as it is used.
 
-    SQLite is tested on a file, as it is used: connections that share one database in memory don't
-    wait for each other's locks.
+    Connections that share one database in memory don't wait for each other's locks.
+    `manage.py test chassis` runs the chassis's own tests, in the settings of the service.
     """
-
-    def build_suite(self, test_labels: Any = None, **kwargs: Any) -> Any:
-        return super().build_suite(test_labels or [".", "chassis"], **kwargs)
 
     def setup_databases(self, **kwargs: Any) -> Any:
         if connection.vendor == "sqlite":

@@ -51,7 +51,7 @@ MIDDLEWARE = base.MIDDLEWARE
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = base.TEMPLATES
-TEST_RUNNER = "chassis.testing.Runner"  # runs the chassis's tests too
+TEST_RUNNER = "chassis.testing.Runner"
 DATABASES = {"default": env.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
