@@ -16,6 +16,11 @@ import chassis.broker  # noqa: F401  # registers the embedded broker with kombu
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+FLAGS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+    "": None,
+}
 
 
 class Environment:
@@ -28,29 +33,36 @@ class Environment:
         self.testing = sys.argv[1:2] == ["test"]
         if not self.testing:
             self.env.read_env(str(ROOT / service / ".env"))
-        self.debug = self.env.bool("DEBUG", default=False)
+        self.debug = self.flag("DEBUG", default=False)
         # Development secrets are public knowledge; they exist only where nothing is at stake.
         self.development = self.debug or self.testing
 
     def text(self, name: str, default: str) -> str:
-        return self.env.str(name, default=default).strip()
+        """A variable as it stands, without the newline that an editor leaves in a secret's file."""
+        # Past django-environ's own parsing, which takes a value like `$x` for another variable's.
+        return str(self.env.ENVIRON.get(name, default)).strip()
 
     def number(self, name: str, default: float) -> float:
         return self.env.float(name, default=default)
 
     def flag(self, name: str, *, default: bool) -> bool:
-        return self.env.bool(name, default=default)
+        """On or off. Raises ImproperlyConfigured for what is neither: HTTPS=ture is not off."""
+        value = self.text(name, "").lower()
+        if value not in FLAGS:
+            raise ImproperlyConfigured(f"{self.service}: {name}={value} is neither 1 nor 0.")
+        answer = FLAGS[value]
+        return default if answer is None else answer
 
     def items(self, name: str, default: list[str]) -> list[str]:
-        return [item.strip() for item in self.env.list(name, default=default) if item.strip()]
+        parts = self.text(name, ",".join(default)).split(",")
+        return [part.strip() for part in parts if part.strip()]
 
     def secret(self, name: str, development: str) -> str:
         """A secret's value; `development` is its value in development, production has no default.
 
         Raises ImproperlyConfigured, naming the variable, where it is missing in production.
         """
-        # FileAwareEnv keeps the newline that an editor leaves at the end of a secret's file.
-        value = self.env.str(name, default=development if self.development else "").strip()
+        value = self.text(name, development if self.development else "")
         if not value:
             raise ImproperlyConfigured(
                 f"{self.service}: {name} is not set. Set {name} or {name}_FILE; "

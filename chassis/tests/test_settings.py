@@ -1,0 +1,55 @@
+"""How the environment is read."""
+
+import os
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+from unittest.mock import patch
+
+from django.core.exceptions import ImproperlyConfigured
+
+from chassis.settings import Environment
+
+
+class EnvironmentTests(TestCase):
+    def setUp(self) -> None:
+        self.enterContext(patch.dict(os.environ, clear=True))
+        self.enterContext(patch("environ.FileAwareEnv.read_env"))  # there is no .env here
+
+    def environment(self, **variables: str) -> Environment:
+        os.environ.update(variables)
+        with patch("sys.argv", ["manage.py", "check"]):
+            return Environment("no-such-service")
+
+    def test_a_secret_is_read_as_it_stands(self) -> None:
+        env = self.environment(SECRET_KEY="$2b$ a#b=c,d", SECRET_KEY_FALLBACKS="$old, older")
+        self.assertEqual(env.secret("SECRET_KEY", "development"), "$2b$ a#b=c,d")
+        self.assertEqual(env.items("SECRET_KEY_FALLBACKS", []), ["$old", "older"])
+
+    def test_a_secret_may_be_a_file_with_a_newline_at_its_end(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "key")
+            path.write_text("from a file\n")
+            env = self.environment(FILED_FILE=str(path), FILED="from the environment")
+            self.assertEqual(env.secret("FILED", "development"), "from a file")
+
+    def test_a_missing_secret_stops_the_start_with_its_name_unless_debug_is_on(
+        self,
+    ) -> None:
+        with self.assertRaisesRegex(ImproperlyConfigured, "SECRET_KEY is not set"):
+            self.environment().secret("SECRET_KEY", "development")
+        self.assertEqual(self.environment(DEBUG="1").secret("SECRET_KEY", "dev"), "dev")
+
+    def test_allowed_hosts_are_needed_unless_debug_is_on(self) -> None:
+        with self.assertRaisesRegex(ImproperlyConfigured, "ALLOWED_HOSTS is not set"):
+            self.environment().hosts()
+        self.assertIn("localhost", self.environment(DEBUG="on").hosts())
+
+    def test_a_flag_is_on_or_off_and_what_is_neither_stops_the_start(self) -> None:
+        env = self.environment(A="Yes", B="0", C="", D="ture")
+        self.assertEqual(
+            [env.flag(name, default=True) for name in ("A", "B", "C", "NOT_SET")],
+            [True, False, True, True],
+        )
+        with self.assertRaisesRegex(ImproperlyConfigured, "D=ture is neither"):
+            env.flag("D", default=True)
