@@ -86,6 +86,9 @@ class Handler(ExceptionHandler):
     def should_not_handle(self, exc: Exception) -> bool:
         return False  # the API answers alike with DEBUG on
 
+    def format_exception(self, exc: exceptions.APIException) -> dict[str, Any]:
+        return Formatter(exc, self.context, self.exc).run()  # type: ignore[no-any-return]
+
     def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
         return Response(
             data, status=exc.status_code, headers=self.get_headers(exc), content_type=CONTENT_TYPE
