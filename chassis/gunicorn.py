@@ -8,7 +8,7 @@ threads = int(os.environ.get("WEB_THREADS", "4"))
 keepalive = 75  # the services keep their connections to each other
 timeout = 30
 graceful_timeout = 8  # below the 10 s that a container is given to stop
-no_control_socket = True
+control_socket_disable = True  # its file has no place in a read-only container
 loglevel = "warning"
 
 # A request rather answers 503 than wait longer than this for a lock (seconds).

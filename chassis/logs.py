@@ -77,8 +77,9 @@ class RequestMiddleware:
             response["X-Request-ID"] = current
             if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
                 response["Content-Length"] = str(len(response.content))  # or it is sent in chunks
+            log = access.debug if request.path_info.startswith("/health/") else access.info
             # The path only: a query string may hold what nobody should read in a log.
-            access.info(
+            log(
                 "%s %s %s",
                 request.method,
                 request.path_info,

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import celery.worker.consumer
 from celery import Celery, bootsteps, signals
 from django.conf import settings
 from django.db import close_old_connections
@@ -32,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "broker_connection_max_retries": None,
     "broker_connection_retry_on_startup": True,
     "result_expires": None,  # results go with their messages, by `prune` alone
+    "worker_consumer": "chassis.worker:Consumer",
     "worker_prefetch_multiplier": 1,
     "worker_enable_remote_control": False,
     "worker_hijack_root_logger": False,
@@ -52,6 +54,20 @@ def ring_queue(name: str) -> Queue:
 def work_queue(name: str) -> Queue:
     """A replicated queue of work, so that a cluster may lose a node without the backlog."""
     return Queue(name, Exchange(""), queue_arguments={"x-queue-type": "quorum"})
+
+
+class Consumer(celery.worker.consumer.Consumer):  # type: ignore[misc]
+    """Celery's, without the 28 queues for delayed tasks that it declares beside a quorum queue.
+
+    What waits here waits in the database, where it can be seen.
+    """
+
+    class Blueprint(celery.worker.consumer.Consumer.Blueprint):  # type: ignore[misc]
+        default_steps = [
+            step
+            for step in celery.worker.consumer.Consumer.Blueprint.default_steps
+            if not step.endswith(":DelayedDelivery")
+        ]
 
 
 class SafetyRing(bootsteps.StartStopStep):

@@ -1,0 +1,86 @@
+"""The secrets of a stack of containers: `python -m chassis.provision_secrets FOLDER`.
+
+For trying the services out it makes what is missing, once; what is there stays as it is. With
+`--check` it makes nothing and names what is missing, which is what production wants. A service's
+sub-folder holds what that service may know, and is all that its containers are shown.
+"""
+
+import base64
+import os
+import secrets
+import string
+import sys
+from pathlib import Path
+
+LETTERS = string.ascii_letters + string.digits
+
+
+def _letters(length: int) -> str:
+    return "".join(secrets.choice(LETTERS) for _ in range(length))
+
+
+def _api_key() -> str:
+    return f"{_letters(8)}.{_letters(32)}"  # as djangorestframework-api-key makes them
+
+
+def make() -> dict[str, str]:
+    """New secrets, by their file's path below the folder. The services' halves fit together."""
+    producer_key, consumer_key = _api_key(), _api_key()
+    signing = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    broker_password = _letters(32)
+    made = {"rabbitmq/password": broker_password}
+    for service, own_key, peer, peer_key in (
+        ("producer", producer_key, "consumer", consumer_key),
+        ("consumer", consumer_key, "producer", producer_key),
+    ):
+        password = _letters(32)
+        made |= {
+            f"{service}-db/password": password,
+            f"{service}/database_url": f"postgres://{service}:{password}@{service}-db/{service}",
+            f"{service}/broker_url": f"amqp://shop:{broker_password}@rabbitmq/",
+            f"{service}/secret_key": _letters(64),
+            f"{service}/service_api_key": own_key,
+            f"{service}/{peer}_api_key": peer_key,
+            f"{service}/webhook_signing_secrets": signing,
+        }
+    return made
+
+
+def missing(folder: Path) -> list[str]:
+    """The files that are not there, or are empty, in the order of their making."""
+    paths = [folder / name for name in make()]
+    return [str(path) for path in paths if not path.is_file() or not path.read_text().strip()]
+
+
+def provide(folder: Path) -> bool:
+    """Make all secrets unless they are there; False where they were.
+
+    All or nothing: they fit together, so a few of them can't be made anew.
+    """
+    lacking = missing(folder)
+    if not lacking:
+        return False
+    if (folder / "rabbitmq" / "complete").exists():
+        raise SystemExit(f"Secrets were made here before, and these are gone: {' '.join(lacking)}")
+    for name, value in make().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(value)
+        path.chmod(0o444)  # the containers of other images read it as other users
+    (folder / "rabbitmq" / "complete").touch()
+    return True
+
+
+def main(folder: str, check: str = "") -> None:
+    if check == "--check":
+        if lacking := missing(Path(folder)):
+            raise SystemExit(f"These secrets are missing or empty: {' '.join(lacking)}")
+        print("All secrets are there.")
+    else:
+        print("Secrets made." if provide(Path(folder)) else "Secrets are there already.")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    main(*sys.argv[1:])
