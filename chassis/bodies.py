@@ -1,6 +1,7 @@
 """Request bodies: JSON of at most 1 MiB and 32 levels, refused before it costs anything."""
 
 import json
+import math
 from typing import IO, Any
 
 from rest_framework import exceptions, parsers, status
@@ -54,10 +55,19 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):  # 1e999: no answer could show it again
+        raise ValueError(f"{text[:20]} is too large")
+    return value
+
+
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text; ParseError where it is none, or nested too deeply."""
     try:
-        value = json.loads(body.decode(), parse_constant=_no_constant)
+        value = json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite)
+        if b"\\ud" in body.lower():  # half of a pair is no text, and can't be shown again either
+            json.dumps(value, ensure_ascii=False).encode()
     except ValueError as error:
         raise exceptions.ParseError(f"Not valid JSON: {error}") from error
     except RecursionError as error:
