@@ -59,6 +59,14 @@ def accept_messages(*, messages: Sequence[dict[str, Any]], publish: bool = True)
     raise AssertionError("unreachable")
 
 
+def accept_message(*, message: dict[str, Any], publish: bool = True) -> Accepted:
+    """The same for one that comes alone: KeyReused names its field without an index."""
+    try:
+        return accept_messages(messages=[message], publish=publish)[0]
+    except KeyReused as error:
+        raise KeyReused(error.detail["0"]) from None
+
+
 @transaction.atomic
 def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]:
     rows = _known([m["message_id"] for m in messages if m.get("message_id")])
@@ -79,8 +87,7 @@ def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]
     # Sorted, so that two requests with the same ids wait for each other instead of deadlocking.
     new = [rows[message_id] for message_id in sorted(new_ids)]
     _create(new)
-    for message_id in sorted(set(order) - new_ids):
-        _ask_again(rows[message_id])
+    _ask_again([rows[message_id] for message_id in sorted(set(order) - new_ids)])
     if publish:
         transaction.on_commit(lambda: _publish_first(new))
     return [Accepted(rows[message_id], message_id in new_ids) for message_id in order]
@@ -134,17 +141,17 @@ def _create(rows: list[Message]) -> None:
     Message.objects.bulk_create(rows)
 
 
-def _ask_again(row: Message) -> None:
-    """The sender misses the result: what it sent last is used, and a delivery that has ended begins
-    anew.
+def _ask_again(rows: list[Message]) -> None:
+    """Their sender misses the results: what it sent last is used, and deliveries that have ended
+    begin anew.
     """
-    changes: dict[str, Any] = {
-        "webhook_url": row.webhook_url,
-        "webhook_api_key": row.webhook_api_key,
-        "host": row.host,
-    }
-    Message.objects.filter(pk=row.pk).update(**changes)
-    redeliver(messages=Message.objects.filter(pk=row.pk, state__in=ENDED))
+    if not rows:
+        return
+    known = Message.objects.filter(pk__in=[row.pk for row in rows])
+    # Locked in the same order by everybody; so late, since new rows are waited for before.
+    list(known.order_by("message_id").select_for_update().values_list("pk"))
+    Message.objects.bulk_update(rows, ["webhook_url", "webhook_api_key", "host"])
+    redeliver(messages=known.filter(state__in=ENDED))
 
 
 def _publish_first(rows: list[Message]) -> None:

@@ -39,11 +39,13 @@ class SendMessageView(APIView):
         )
         serializer = serializers.MessageSerializer(data=request.data, **limits)
         serializer.is_valid(raise_exception=True)
-        messages = serializer.validated_data if many else [serializer.validated_data]
-        tasks = [
-            self._task_json(row.message.task, request)
-            for row in services.accept_messages(messages=messages)
-        ]
+        given = serializer.validated_data
+        accepted = (
+            services.accept_messages(messages=given)
+            if many
+            else [services.accept_message(message=given)]
+        )
+        tasks = [self._task_json(row.message.task, request) for row in accepted]
         headers = {} if many else {"Location": tasks[0]["url"]}
         return Response(
             tasks if many else tasks[0], status=status.HTTP_202_ACCEPTED, headers=headers
