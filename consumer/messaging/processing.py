@@ -39,7 +39,7 @@ def process_now(message: dict[str, object]) -> TaskResult:
     Raises Conflict while a known one is unfinished. An exception of the work is its result, as in
     the task.
     """
-    (accepted,) = services.accept_messages(messages=[message], publish=False)
+    accepted = services.accept_message(message=message, publish=False)
     row = accepted.message
     if not accepted.is_new:
         if row.task.status not in states.READY_STATES:
@@ -64,6 +64,8 @@ def publish_batch() -> int | None:
     tasks = TaskResult.objects.in_bulk([row.task_id for row in claimed])
     outcomes, reached = [], True
     for row in claimed:
+        if row.task_id not in tasks:
+            continue  # deleted this moment, and its message with it
         row.task = tasks[row.task_id]
         if row.executions >= MAX_EXECUTIONS:
             error = NeverEnded(f"the task began {row.executions} times and gave no result")
