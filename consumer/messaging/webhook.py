@@ -54,30 +54,28 @@ def body_of(task: TaskResult) -> dict[str, str]:
 
 
 def _headers(message: Message, body: bytes, *, signed: bool) -> dict[str, str]:
+    message_id, at = str(message.message_id), message.claimed_at
     headers = {
         "Content-Type": "application/json",
-        "X-Request-ID": message.request_id or str(message.message_id),
+        "X-Request-ID": message.request_id or message_id,
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
     }
     if key := services.key_for(message):
         headers["Authorization"] = f"Api-Key {key}"
     if signed:  # a stranger gets no signature that the producer would accept
-        headers |= sign(str(message.message_id), message.claimed_at, body)
+        headers["webhook-signature"] = signature(message_id, at, body)
     return headers
 
 
-def sign(message_id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The Standard Webhooks headers, signed with every secret in use, so that one can be replaced
+def signature(message_id: str, at: datetime, body: bytes) -> str:
+    """As Standard Webhooks has it, made with every secret in use, so that one can be replaced
     without a gap.
     """
     text = body.decode()
-    signatures = [
+    return " ".join(
         Webhook(secret).sign(message_id, at, text) for secret in settings.WEBHOOK_SIGNING_SECRETS
-    ]
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(signatures),
-    }
+    )
 
 
 def host_works(answer: http.Answer) -> bool | None:
@@ -85,7 +83,10 @@ def host_works(answer: http.Answer) -> bool | None:
     later.
 
     A 401 counts as a failure of the host: a key or secret that is being replaced refuses all alike.
+    Where its address is forbidden, its rows end at once: there is nothing to wait for.
     """
+    if answer.refused:
+        return True
     if answer.status is None:
         return False
     if answer.status >= 500 or answer.status == 401:
@@ -139,6 +140,6 @@ def retry_after(answer: http.Answer) -> float:
             seconds = float(given[:9])
         else:
             seconds = (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, LookupError):  # a peer may write anything
         return 0.0
     return min(max(seconds, 0.0), MOST_RETRY_AFTER)
