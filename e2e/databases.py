@@ -16,12 +16,16 @@ def name_of(url: str) -> str:
 
 
 def create(url: str) -> None:
-    """Make the database of the URL unless it is there; anything but PostgreSQL is left alone.
+    """Make the database of the URL unless it is there; SQLite makes its own.
 
-    Raises psycopg2.OperationalError where the server can't be reached or refuses.
+    Raises psycopg2.OperationalError where the server can't be reached or refuses, ValueError for
+    any other kind of URL.
     """
-    if urlsplit(url).scheme not in SCHEMES:
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
         return
+    if scheme not in SCHEMES:
+        raise ValueError("it begins with neither postgres:// nor sqlite:///")
     try:
         connect(url).close()  # the server may allow this database and no other
     except psycopg2.OperationalError:

@@ -14,11 +14,13 @@ from e2e.environment import Addresses
 def make(at: Addresses, folder: Path, logs: Path) -> None:
     """Folders, databases where missing, and an empty embedded broker. Raises CannotStart."""
     logs.mkdir(parents=True, exist_ok=True)
+    for log in logs.glob("*.log"):  # an earlier run's
+        log.unlink()
     for service, url in at.databases.items():
         (folder / service).mkdir(exist_ok=True)
         try:
             databases.create(url)
-        except psycopg2.Error as error:
+        except (psycopg2.Error, ValueError) as error:
             _refuse(f"The {service}'s database", url, error)
     for url in set(at.brokers.values()):
         try:

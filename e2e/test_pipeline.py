@@ -84,7 +84,7 @@ class PipelineTests(StackTestCase):
             lambda: not self.producer.orders(status="pending", **since),
             within=120,
             what="every order settled",
-            every=0.2,
+            every=0.5,
         )
         orders = [order for order in self.producer.orders(**since) if order["uuid"] in uuids]
         self.assertEqual([order["status"] for order in orders], ["confirmed"] * len(uuids))
@@ -100,7 +100,7 @@ class PipelineTests(StackTestCase):
             lambda: self.undelivered(**since) == [],
             within=60,
             what="every result delivered",
-            every=0.2,
+            every=0.5,
         )
         tasks = [t for t in self.consumer.tasks(**since) if t["order_key"] in keys.values()]
         self.assertEqual(sorted((t["order_key"], t["task_id"], t["result"]) for t in tasks), stored)

@@ -109,6 +109,11 @@ class StartTests(TestCase):
         )
         self.assertNotIn("secret", str(caught.exception))
 
+    def test_a_database_of_another_kind_is_said_in_one_line(self) -> None:
+        with self.assertRaises(CannotStart) as caught, Stack(consumer_database="mysql://host/shop"):
+            self.fail("it started")
+        self.assertRegex(str(caught.exception), r"\AThe consumer's database at .*postgres://.*\Z")
+
     def test_a_broker_that_cannot_be_reached_is_said_in_one_line(self) -> None:
         [port] = ports.free(1)
         with self.assertRaises(CannotStart) as caught, Stack(broker=f"amqp://127.0.0.1:{port}//"):

@@ -93,7 +93,7 @@ def welcome(stack: Stack, password: str) -> str:
     return f"""
 Producer  {stack.at.producer}   admin {stack.at.producer}/admin/
 Consumer  {stack.at.consumer}   admin {stack.at.consumer}/admin/
-          Api-Key {stack.secret["consumer_api_key"]}
+Key of the consumer's API: Authorization: Api-Key {stack.secret["consumer_api_key"]}
 
 {admin_logins(stack, password)}
 
