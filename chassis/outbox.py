@@ -35,7 +35,9 @@ class SecondsFromNow(models.Func):
     postgresql = "(STATEMENT_TIMESTAMP() + (%(expressions)s) * INTERVAL '1 second')"
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template=self.sqlite, **context)
+        # Func formats the template once, as the cursor does for the parameters.
+        template = self.sqlite.replace("%%", "%%%%")
+        return self.as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         return self.as_sql(compiler, connection, template=self.postgresql, **context)

@@ -29,4 +29,4 @@ def prune_batch(days: float | None = None) -> dict[str, int]:
 
 def _delete_some(rows: QuerySet[Any]) -> int:
     some = rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
-    return int(some._raw_delete(some.db))
+    return some._raw_delete(some.db) or 0  # None where there is nothing to delete
