@@ -100,6 +100,7 @@ class Environment:
                 init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             )
         else:
+            config["ENGINE"] = "chassis.postgresql"
             options.update(
                 connect_timeout=2,
                 application_name=self.service,
@@ -112,6 +113,10 @@ class Environment:
         if self.testing:
             return self.text("TEST_BROKER_URL", "memory://")
         return self.text("BROKER_URL", f"embedded://{self.var / 'broker'}")
+
+    def queue_prefix(self) -> str:
+        """QUEUE_PREFIX; under test the run's own, so that no worker eats a test's message."""
+        return f"test-{os.getpid()}." if self.testing else self.text("QUEUE_PREFIX", "")
 
 
 def transport_options(broker_url: str) -> dict[str, Any]:
@@ -177,6 +182,7 @@ def rest_framework(*, trusted_proxies: int) -> dict[str, Any]:
         "DEFAULT_AUTHENTICATION_CLASSES": [],
         "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
         "DEFAULT_PAGINATION_CLASS": "chassis.api.NewestFirst",
+        "DEFAULT_METADATA_CLASS": "chassis.api.NoMetadata",
         "EXCEPTION_HANDLER": "chassis.problems.exception_handler",
         "UNAUTHENTICATED_USER": None,
         "COERCE_DECIMAL_TO_STRING": True,

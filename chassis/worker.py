@@ -62,7 +62,7 @@ class Consumer(celery.worker.consumer.Consumer):  # type: ignore[misc]
     What waits here waits in the database, where it can be seen.
     """
 
-    class Blueprint(celery.worker.consumer.Consumer.Blueprint):  # type: ignore[misc]
+    class Blueprint(celery.worker.consumer.Consumer.Blueprint):  # type: ignore[misc,valid-type]
         default_steps = [
             step
             for step in celery.worker.consumer.Consumer.Blueprint.default_steps

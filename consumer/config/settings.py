@@ -64,8 +64,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.exists()  # images collect them, a checkout need not
+# Images have the folder and collect the admin's files there; a checkout serves them where they are.
+STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -75,7 +76,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
 LOGGING = logging_config(env.text("LOG_LEVEL", "INFO"), env.text("LOG_FORMAT", "json"))
 
-QUEUE_PREFIX = env.text("QUEUE_PREFIX", "")
+QUEUE_PREFIX = env.queue_prefix()
 CELERY_BROKER_URL = env.broker_url()
 CELERY_BROKER_TRANSPORT_OPTIONS = base.transport_options(CELERY_BROKER_URL)
 CELERY_TASK_QUEUES = [
