@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from celery import current_app
+from django.conf import settings
 from django.db import connection, models
 from django.db.models.functions import Now
 from django.test.runner import DiscoverRunner
@@ -36,6 +38,14 @@ class Runner(DiscoverRunner):
             self.folder = tempfile.TemporaryDirectory(prefix="test-")
             connection.settings_dict["TEST"]["NAME"] = str(Path(self.folder.name) / "db.sqlite3")
         return super().setup_databases(**kwargs)
+
+    def teardown_test_environment(self, **kwargs: Any) -> None:
+        """Remove the run's queues from a RabbitMQ."""
+        if settings.CELERY_BROKER_URL.startswith("amqp"):
+            with current_app.connection_for_write() as broker:
+                for queue in current_app.amqp.queues.values():
+                    queue(broker.default_channel).delete()
+        super().teardown_test_environment(**kwargs)
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
         super().teardown_databases(old_config, **kwargs)
@@ -252,3 +262,23 @@ class OutboxContentionTests(OutboxCase):
         at_once(self.senders, tell)
         row.refresh_from_db()
         self.assertEqual(row.last_error, f"sender {self.senders - 1}")
+
+
+class ProblemAssertions:
+    """Checks of error answers, for a TestCase."""
+
+    def assert_problem(self, response: Any, status: int) -> Any:
+        """A problem of RFC 9457 with this status; returns its body."""
+        self.assertEqual(response.status_code, status, response.content)
+        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
+        body = response.json()
+        self.assertEqual(body["status"], status)
+        self.assertEqual(body["type"], "about:blank")
+        self.assertTrue(body["title"] and body["detail"], body)
+        return body
+
+    def assert_invalid(self, response: Any, *fields: str, status: int = 400) -> None:
+        """A problem that names exactly these fields, each with a message and a code."""
+        errors = self.assert_problem(response, status)["errors"]
+        self.assertEqual(sorted(error["field"] for error in errors), sorted(fields))
+        self.assertTrue(all(error["message"] and error["code"] for error in errors), errors)
