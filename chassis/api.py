@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 from rest_framework import exceptions
+from rest_framework.metadata import BaseMetadata
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +26,13 @@ class TolerantRoute(RoutePattern):
 def endpoint(route: str, view: Callable[..., Any], name: str) -> URLPattern:
     """Like django.urls.path, with either ending."""
     return URLPattern(TolerantRoute(route, name=name, is_endpoint=True), view, None, name)
+
+
+class NoMetadata(BaseMetadata):
+    """OPTIONS tells which methods there are, in its Allow header, and nothing else."""
+
+    def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
+        return {}
 
 
 class NewestFirst(CursorPagination):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -101,17 +101,31 @@ def exception_handler(exc: Exception, context: Any) -> Response | None:
 
 
 class ProblemMiddleware:
-    """Turns Django's own error pages under /api/ (an unknown path, say) into problems."""
+    """Turns Django's own error pages under /api/ (an unknown path, say) into problems.
+
+    A host that the service is not reached by is refused before anything is done: an answer with a
+    link in it would fail after the work.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return _answer(400, "The service is not reached by this host name.")
         response = self.get_response(request)
-        if response.status_code < 400 or not request.path_info.startswith("/api/"):
+        if response.status_code < 400:
             return response
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
         detail = "There is nothing at this path." if response.status_code == 404 else ""
-        body = json.dumps(problem(response.status_code, detail))
-        return HttpResponse(body, status=response.status_code, content_type=CONTENT_TYPE)
+        return _answer(response.status_code, detail)
+
+
+def _answer(status_code: int, detail: str) -> HttpResponse:
+    body = json.dumps(problem(status_code, detail))
+    return HttpResponse(body, status=status_code, content_type=CONTENT_TYPE)
