@@ -61,7 +61,7 @@ def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
         ),
         ignore_conflicts=True,
     )
-    if again := [order.pk for order in orders if order.attempts > 1]:
+    if again := [order.pk for order in orders if order.claims > 1]:  # attempts may begin anew
         OrderAPIKey.objects.filter(order__in=again, name="webhook").update(expiry_date=expiry)
     prefixes = [key[: keys.PREFIX] for key in made]
     owners = dict(OrderAPIKey.objects.filter(prefix__in=prefixes).values_list("prefix", "order_id"))
@@ -97,7 +97,7 @@ def send(messages: Messages) -> Sent:
         reason = reason_of(answer)
         logger.warning("consumer does not take messages: %s", reason)
         return [failed(order, reason) for order, _ in messages], attempts, False
-    bad = _named_rows(answer)
+    bad = _named_rows(answer, len(messages))
     if not bad and len(messages) > 1:
         return _send_singly(messages, attempts)
     if not bad:
@@ -212,11 +212,11 @@ def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
     return tasks if len(tasks) == expected else []
 
 
-def _named_rows(answer: http.Answer) -> dict[int, str]:
+def _named_rows(answer: http.Answer, sent: int) -> dict[int, str]:
     """Which rows of a refused list are at fault, and why: a field begins with its row's index."""
     named = {}
     for error in _errors_in(answer):
         index, _, field = str(error.get("field", "")).partition(".")
-        if index.isdigit():
+        if index.isdecimal() and int(index) < sent:
             named[int(index)] = f"{answer.status} {field}: {error.get('message', '')}"
     return named

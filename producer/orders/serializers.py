@@ -1,6 +1,7 @@
 """Orders and task results as JSON: what is taken, and what is shown."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from phonenumber_field.serializerfields import PhoneNumberField
@@ -13,13 +14,17 @@ MOST_ITEMS = 100
 MOST_QUANTITY = 1_000_000
 
 
-def money_field() -> serializers.DecimalField:
-    return serializers.DecimalField(max_digits=12, decimal_places=3, min_value=0)
+class MoneyField(serializers.DecimalField):
+    def __init__(self) -> None:
+        super().__init__(max_digits=12, decimal_places=3, min_value=0)
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return super().quantize(value) + 0  # -0 is a decimal, and no price
 
 
 class OrderItemSerializer(serializers.Serializer[OrderItem]):
     item_name = serializers.CharField(max_length=100)
-    price = money_field()
+    price = MoneyField()
     quantity = serializers.IntegerField(min_value=1, max_value=MOST_QUANTITY)
 
 
@@ -28,7 +33,7 @@ class OrderSerializer(serializers.Serializer[Order]):
 
     address = serializers.CharField(max_length=255)
     phone_number = PhoneNumberField()
-    total_paid = money_field()
+    total_paid = MoneyField()
     currency = serializers.CharField()
     items = OrderItemSerializer(many=True, min_length=1, max_length=MOST_ITEMS)
 
@@ -52,10 +57,17 @@ class OrderPatchSerializer(OrderEditSerializer):
         error_messages={"invalid_choice": "Only `cancelled` may be written."},
     )
 
+    def get_fields(self) -> dict[str, serializers.Field]:
+        """None is required; `partial`, which says so too, would let items come without a price."""
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
 
 class OrderFilters(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=OrderStatus.choices, required=False)
-    currency = serializers.CharField(max_length=3, required=False)
+    currency = serializers.ChoiceField(choices=sorted(CURRENCIES), required=False)
     created_after = serializers.DateTimeField(source="created_at__gte", required=False)
     created_before = serializers.DateTimeField(source="created_at__lt", required=False)
 

@@ -134,7 +134,8 @@ def record_result(*, order: Order, task_id: str, status: str, result: str) -> st
     nothing.
 
     The condition on the status, not a lock, is what makes two deliveries at once safe: the first
-    one stands. Raises TaskOfAnotherOrder when `task_id` is already known for another order.
+    one stands. Raises TaskOfAnotherOrder when `task_id` is already known for another order, and
+    DoesNotExist or IntegrityError when the order is deleted at this moment.
     """
     if TaskResult.objects.record(order=order, task_id=task_id, result=result) != order.pk:
         raise TaskOfAnotherOrder()

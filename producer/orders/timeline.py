@@ -13,19 +13,26 @@ def of(order: Order) -> dict[str, Any]:
     unavailable.
     """
     task = consumer.get_task(order.task_id) if order.task_id else None
-    events = _own_events(order) + (_consumer_events(task) if task else [])
+    own = _own_events(order)
+    try:
+        events = _by_time(own + (_consumer_events(task) if task else []))
+        delivery = _delivery(task) if task else None
+    except (LookupError, TypeError, ValueError, AttributeError):  # not the task that was agreed on
+        task, delivery, events = None, None, _by_time(own)
     return {
         "uuid": str(order.uuid),
         "order_key": order.order_key,
         "status": order.status,
         "task_id": order.task_id or None,
         "dispatch": _dispatch(order),
-        "delivery": {k: v for k, v in task["delivery"].items() if k != "log"}
-        if task and task["delivery"]
-        else None,
+        "delivery": delivery,
         "consumer": "ok" if task else "unavailable" if order.task_id else "not asked yet",
-        "events": sorted(events, key=lambda event: event["at"]),
+        "events": events,
     }
+
+
+def _by_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(events, key=lambda event: event["at"])
 
 
 def _dispatch(order: Order) -> dict[str, Any]:
@@ -68,6 +75,10 @@ def _own_events(order: Order) -> list[dict[str, Any]]:
     if order.status != OrderStatus.PENDING:
         events.append(_event(order.updated_at, order.status, "producer"))
     return events
+
+
+def _delivery(task: dict[str, Any]) -> dict[str, Any] | None:
+    return {k: v for k, v in (task["delivery"] or {}).items() if k != "log"} or None
 
 
 def _consumer_events(task: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
+from django.urls import reverse
 from rest_framework import exceptions, status, viewsets
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.request import Request
@@ -51,7 +52,9 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
             user=request.user, data=serializer.validated_data, idempotency_key=key, digest=digest
         )
         body = serializers.order_json(order, items, request.user.username)
-        location = {"Location": request.build_absolute_uri(f"{order.uuid}/")}
+        location = {
+            "Location": request.build_absolute_uri(reverse("order-detail", args=[order.uuid]))
+        }
         return Response(body, status=status.HTTP_201_CREATED, headers=location)
 
     @staticmethod
@@ -70,7 +73,7 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         return self._edit(serializers.OrderEditSerializer(data=request.data))
 
     def partial_update(self, request: Request, uuid: str) -> Response:
-        return self._edit(serializers.OrderPatchSerializer(data=request.data, partial=True))
+        return self._edit(serializers.OrderPatchSerializer(data=request.data))
 
     def _edit(self, serializer: serializers.OrderEditSerializer) -> Response:
         order = self.get_object()

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.http import Http404
 from rest_framework import exceptions
@@ -31,14 +32,17 @@ class ChangeOrderStatusView(APIView):
     permission_classes: list[Any] = []
 
     def post(self, request: Request, uuid: str) -> Response:
+        body = read_body(request._request)
         if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise exceptions.UnsupportedMediaType(request.content_type)
-        body = read_body(request._request)
         order, now = self._order(uuid, request.auth)
         signatures.verify(request.headers, body, now)
         serializer = WebhookSerializer(data=parse_json(body))
         serializer.is_valid(raise_exception=True)
-        status = services.record_result(order=order, **serializer.validated_data)
+        try:
+            status = services.record_result(order=order, **serializer.validated_data)
+        except (Order.DoesNotExist, IntegrityError) as error:  # deleted since it was looked up
+            raise Http404 from error
         return Response({"uuid": str(order.uuid), "status": status})
 
     @staticmethod
