@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from amqp.exceptions import NotFound
 from kombu import Connection
-from kombu.transport.virtual import Channel
 
 EMBEDDED = "embedded://"
 
@@ -69,7 +69,7 @@ def _embedded_messages(url: str, queues: list[str]) -> list[Path]:
     return [path for queue in queues for path in folder_of(url).glob(f"{queue}.queue/*.msg")]
 
 
-def _each_queue(url: str, queues: Iterable[str], act: Callable[[Channel, str], int | None]) -> int:
+def _each_queue(url: str, queues: Iterable[str], act: Callable[[Any, str], int | None]) -> int:
     """Act on each queue that is there, on a channel of its own: an error closes a channel."""
     total = 0
     with Connection(url, connect_timeout=3) as connection:

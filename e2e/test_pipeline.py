@@ -72,9 +72,7 @@ class PipelineTests(StackTestCase):
             except requests.ConnectionError:  # the producer itself is being started again
                 return None
 
-        order = until(posted, within=30, what="an answer to a posted order")
-        assert order is not None
-        return order
+        return until(posted, within=30, what="an answer to a posted order")
 
     def assert_each_confirmed_once(self, posted: list[Json]) -> None:
         """Every order is confirmed by exactly one task, whose result both services have stored."""

@@ -11,7 +11,7 @@ class TimedOut(AssertionError):
     """What was waited for did not come in time; a test that waits for it has failed."""
 
 
-def until(condition: Callable[[], T], *, within: float, what: str, every: float = 0.05) -> T:
+def until(condition: Callable[[], T | None], *, within: float, what: str, every: float = 0.05) -> T:
     """Call `condition` until its answer is true, and return that; times are seconds.
 
     Raises TimedOut, naming `what` was waited for.
