@@ -10,7 +10,8 @@ LOCKED = requirements-producer.txt requirements-consumer.txt requirements-dev.tx
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
-.PHONY: help up demo test test-services check faults bench format lock clean
+.PHONY: help up demo test test-services check check-lint check-producer check-consumer \
+	faults bench format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -52,17 +53,19 @@ PRODUCTION = $(HERMETIC) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=shop.examp
 	WEBHOOK_SIGNING_SECRETS=whsec_$(RANDOM)
 MYPY = $(PRODUCTION) MYPYPATH=..:. ../$(PY) -m mypy --config-file ../pyproject.toml --explicit-package-bases
 
-check: .venv/ready ## Lint, types, complete migrations, and a production's settings
+check: check-lint check-producer check-consumer ## Lint, types, complete migrations, and a production's settings
+
+check-lint: .venv/ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	bash -n .ci/run
-	@for service in producer consumer; do \
-		echo "$$service: migrations, production's settings"; \
-		$(PRODUCTION) $(PY) $$service/manage.py makemigrations --check --dry-run || exit; \
-		$(PRODUCTION) $(PY) $$service/manage.py check --deploy --fail-level WARNING || exit; \
-	done
-	cd producer && $(MYPY) . ../chassis ../e2e $(addprefix ../,$(wildcard bench))
-	cd consumer && $(MYPY) . ../chassis
+
+# Each service by itself, since both have a package `config`.
+check-producer check-consumer: check-%: .venv/ready
+	@echo "$*: migrations, settings, types"
+	@$(PRODUCTION) $(PY) $*/manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(PY) $*/manage.py check --deploy --fail-level WARNING
+	@cd $* && $(MYPY) . ../chassis ../e2e $(if $(wildcard bench/*.py),../bench)
 
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
 	$(PY) -m e2e.faults
