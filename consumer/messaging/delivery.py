@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django_celery_results.models import TaskResult
 
 from chassis import http
@@ -44,13 +44,13 @@ def deliver_due() -> int:
     It does not stop after a while, as other drains do: slow sends may be open at any time, and this
     process has nothing else to do. When it is shut down it leaves open sends to their leases.
     """
-    sends = Sends()
-    drain(sends.step, ring=services.delivery_bell.ring, seconds=math.inf)
-    return sends.ended
+    before = sends().ended
+    drain(sends().step, ring=services.delivery_bell.ring, seconds=math.inf)
+    return sends().ended - before
 
 
 class Sends:
-    """One drain's posts: those on their way, and how many have ended."""
+    """The posts on their way, and how many have ended."""
 
     def __init__(self) -> None:
         self.open: dict[Future[http.Answer], Send] = {}
@@ -69,9 +69,22 @@ class Sends:
         patience = LOOK_AGAIN if handled < settings.WEBHOOK_THREADS else None
         done, _ = wait(self.open, timeout=patience, return_when=FIRST_COMPLETED)
         if done and not stopping.is_set():
-            _record([(self.open.pop(future), future) for future in done])
-            self.ended += len(done)
+            self._end(done)
         return handled
+
+    def _end(self, done: "set[Future[http.Answer]]") -> None:
+        # In the order they were claimed, so that the last one's host is the one read last.
+        ended = {future: send for future, send in self.open.items() if future in done}
+        for future in ended:
+            del self.open[future]
+        answers = [(send, _answer_of(future)) for future, send in ended.items()]
+        try:
+            _record(answers)
+        except (OperationalError, InterfaceError):
+            self.open |= ended  # the next drain records them, if their leases last so long
+            raise
+        self.ended += len(ended)
+        _note(answers)
 
     def _begin(self) -> None:
         claimed = self._claim()
@@ -98,16 +111,20 @@ class Sends:
         return claimed
 
 
-def _record(ended: list[tuple[Send, "Future[http.Answer]"]]) -> None:
+@cache
+def sends() -> Sends:
+    """The process's own: what the database's failure keeps one drain from recording, the next one
+    records.
+    """
+    return Sends()
+
+
+def _record(ended: list[tuple[Send, http.Answer]]) -> None:
     outcomes: list[Outcome] = []
     attempts: list[DeliveryAttempt] = []
-    answers: dict[int, list[bool | None]] = defaultdict(list)
-    by_pk = {send.host.pk: send.host for send, _ in ended}
-    for send, future in ended:
-        answer = _answer_of(future)
+    for send, answer in ended:
         seconds = hosts.open_seconds(send.host.failures + 1) if send.is_probe else None
         outcomes.append(webhook.outcome_of(send.message, answer, probe_seconds=seconds))
-        answers[send.host.pk].append(webhook.host_works(answer))
         attempts.append(
             DeliveryAttempt(
                 message=send.message,
@@ -120,9 +137,19 @@ def _record(ended: list[tuple[Send, "Future[http.Answer]"]]) -> None:
     with transaction.atomic():
         record(outcomes)
         DeliveryAttempt.objects.bulk_create(attempts)
-    # Apart from the rows' transaction, so that two processes never wait for each other crosswise.
-    for pk, given in answers.items():
-        hosts.note(by_pk[pk], given)
+
+
+def _note(ended: list[tuple[Send, http.Answer]]) -> None:
+    """Apart from the rows' transaction, so that two processes never wait for each other
+    crosswise.
+    """
+    answers: dict[tuple[int, bool], list[bool | None]] = defaultdict(list)
+    by_pk = {}
+    for send, answer in ended:
+        by_pk[send.host.pk] = send.host
+        answers[send.host.pk, send.is_probe].append(webhook.host_works(answer))
+    for (pk, is_probe), given in answers.items():
+        hosts.note(by_pk[pk], given, is_probe=is_probe)
 
 
 def _answer_of(future: "Future[http.Answer]") -> http.Answer:

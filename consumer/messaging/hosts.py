@@ -7,8 +7,9 @@ other rows wait, and are not counted as tried.
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Now, Random
+from django.db.models.functions import Coalesce, Least, Now, Random
 
 from chassis.outbox import LEASE, SecondsFromNow
 from messaging.models import Host, Message
@@ -25,7 +26,7 @@ def waiting() -> list[Host]:
     """Hosts with something to send now, in random turn: due rows, or a probe that is due."""
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
     closed = Q(open_until__isnull=True) & Exists(rows.filter(due_at__lte=Now()))
-    probing = Q(open_until__lte=Now()) & Exists(rows)
+    probing = Q(open_until__lte=Now()) & Exists(rows.filter(_unleased()))
     return list(Host.objects.filter(closed | probing).order_by("?")[:AT_ONCE])
 
 
@@ -36,8 +37,12 @@ def rows_of(host: Host) -> QuerySet[Message]:
     rows = Message.objects.delivering().filter(host=host)
     if host.open_until is None:
         return rows.filter(due_at__lte=Now()).order_by("due_at")
-    unleased = Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(LEASE))
-    return rows.filter(unleased).order_by("attempts", "due_at")
+    return rows.filter(_unleased()).order_by("attempts", "due_at")
+
+
+def _unleased() -> Q:
+    """Rows that surely nobody is sending; one that is due within a lease might be."""
+    return Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(LEASE))
 
 
 def take_probe(host: Host) -> bool:
@@ -46,48 +51,60 @@ def take_probe(host: Host) -> bool:
     return bool(hosts.update(open_until=SecondsFromNow(LEASE)))
 
 
-def open_seconds(failures: int) -> int | None:
-    """How long the breaker stays open after so many failures in a row; None: it stays closed."""
-    return (
-        min(2 ** min(failures - FAILURES + 1, 10), LONGEST_OPEN) if failures >= FAILURES else None
-    )
+def open_seconds(failures: int) -> int:
+    """How long the breaker stays open after so many failures in a row, the probes' among them."""
+    return min(2 ** min(failures - FAILURES + 1, 10), LONGEST_OPEN)
 
 
-def note_failures(host: Host, counted: int) -> None:
-    """Note sends that are tried again; `counted` of them are of the kind that opens the breaker."""
-    host.failures += counted
-    seconds = open_seconds(host.failures)
-    opened = {"open_until": SecondsFromNow(seconds)} if seconds and counted else {}
-    Host.objects.filter(pk=host.pk).update(
-        failures=F("failures") + counted, failing_since=Coalesce("failing_since", Now()), **opened
+def note(host: Host, answers: Sequence["bool | None"], *, is_probe: bool = False) -> None:
+    """Note a host's answers that came at once: True it works, False it fails, None tried again for
+    itself.
+    """
+    if True in answers:
+        if host.failing_since is not None or len(set(answers)) > 1:
+            _note_success(host)
+    elif is_probe:
+        _note_failed_probe(host)
+    elif answers:
+        _note_failures(host, answers.count(False))
+
+
+def _note_failures(host: Host, counted: int) -> None:
+    """Note sends that are tried again; `counted` of them are of the kind that opens the breaker.
+
+    Many fail together when a host goes down: however many, the first probe comes after 2 s. Those
+    that come in while it is open already change nothing.
+    """
+    closed = Host.objects.filter(pk=host.pk, open_until__isnull=True)
+    closed.update(
+        failures=Least(F("failures") + counted, FAILURES),
+        failing_since=Coalesce("failing_since", Now()),
     )
-    if opened:
+    seconds = open_seconds(FAILURES)
+    opening = closed.filter(failures__gte=FAILURES)
+    if counted and opening.update(open_until=SecondsFromNow(seconds)):
         logger.warning(
             "webhook host %s failed %s times in a row, left alone for %s s",
             host,
-            host.failures,
+            FAILURES,
             seconds,
         )
 
 
-def note_success(host: Host) -> None:
-    """Close the breaker; the first success after failures makes the host's waiting rows due."""
+def _note_failed_probe(host: Host) -> None:
+    failures = host.failures + 1
+    still_open = Host.objects.filter(pk=host.pk, open_until__isnull=False)
+    still_open.update(failures=failures, open_until=SecondsFromNow(open_seconds(failures)))
+
+
+@transaction.atomic
+def _note_success(host: Host) -> None:
+    """Close the breaker; the first success after failures makes the host's waiting rows due, but
+    those that were told to come less often.
+    """
     failing = Host.objects.filter(pk=host.pk, failing_since__isnull=False)
     if not failing.update(failures=0, open_until=None, failing_since=None):
         return
     late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(LEASE))
-    woken = late.update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
+    woken = late.exclude(last_error="429").update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
     logger.info("webhook host %s answers again, %s waiting results are due", host, woken)
-
-
-def note(host: Host, answers: Sequence["bool | None"]) -> None:
-    """Note a host's answers in the order they came: True it works, False it fails, None tried again
-    for itself.
-    """
-    if True in answers:
-        if host.failing_since is not None or False in answers:
-            note_success(host)
-            host.failures = 0
-        answers = answers[len(answers) - answers[::-1].index(True) :]
-    if answers:
-        note_failures(host, sum(answer is False for answer in answers))

@@ -85,9 +85,9 @@ def due_in(rows: Any, seconds: float) -> None:
     rows.update(due_at=SecondsFromNow(Value(float(seconds))))
 
 
-def seconds_until(row: Message, column: str = "due_at") -> float:
-    """How far a row's time is ahead of the database's clock, from the stored values."""
-    found = Message.objects.annotate(now=SecondsFromNow(Value(0.0))).get(pk=row.pk)
+def seconds_until(row: Any, column: str = "due_at") -> float:
+    """How far a row's time is ahead of the database's clock, as they are stored."""
+    found = type(row).objects.annotate(now=SecondsFromNow(Value(0.0))).get(pk=row.pk)
     return (getattr(found, column) - found.now).total_seconds()
 
 
