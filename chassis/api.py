@@ -8,7 +8,7 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 from rest_framework import exceptions
 from rest_framework.metadata import BaseMetadata
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -35,6 +35,11 @@ class NoMetadata(BaseMetadata):
         return {}
 
 
+class NotACursor(exceptions.ValidationError):
+    def __init__(self) -> None:
+        super().__init__({"cursor": "Not a cursor of this list."})
+
+
 class NewestFirst(CursorPagination):
     """`{next, previous, results}`, by falling id: no count, and a page costs the same however far
     it is.
@@ -56,12 +61,15 @@ class NewestFirst(CursorPagination):
         return min(int(wanted[:9]), self.max_page_size)
 
     def decode_cursor(self, request: Request) -> Any:
+        if not request.query_params.get(self.cursor_query_param):
+            return None
         try:
             cursor = super().decode_cursor(request)
-            if cursor is not None and cursor.position is not None:
-                int(cursor.position)
+            int(cursor.position or 0)
         except (exceptions.NotFound, ValueError) as error:
-            raise exceptions.ValidationError({"cursor": "Not a cursor of this list."}) from error
+            raise NotACursor() from error
+        if cursor == Cursor(0, False, None):  # decoded to nothing that it knows
+            raise NotACursor()
         return cursor
 
     def get_paginated_response(self, data: Any) -> Response:
