@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from django.test import TestCase
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 from rest_framework_api_key.models import APIKey
 
 from chassis.http import Answer
+from chassis.testing import ProblemAssertions
 from orders import services
 from orders.models import Order, OrderAPIKey, OrderStatus
 from users.models import CustomUser
@@ -154,3 +156,17 @@ class ConsumerMixin:
         super().setUp()  # type: ignore[misc]
         self.consumer = FakeConsumer()
         self.enterContext(patch("chassis.http.post", self.consumer))  # type: ignore[attr-defined]
+
+
+class OrdersTestCase(ProblemAssertions, TestCase):
+    """Two customers, one of them with a pending order."""
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.user = make_user()
+        cls.other = make_user("ines")
+        cls.order = make_order(cls.user)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.client = client_of(self.user)
