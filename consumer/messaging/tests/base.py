@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from celery import current_app, states
+from django.db import transaction
 from django.db.models import Value
 from django.test import override_settings
 from django_celery_results.models import TaskResult
@@ -160,6 +161,14 @@ def count(**conditions: Any) -> int:
 
 def tasks() -> int:
     return TaskResult.objects.count()
+
+
+@contextlib.contextmanager
+def undone() -> Iterator[None]:
+    """Whatever is written within is rolled back at the end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 # The broker: in memory, or the one of TEST_BROKER_URL.
