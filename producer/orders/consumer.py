@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -132,13 +133,28 @@ def get_task(task_id: str) -> dict[str, Any] | None:
     """A task as the consumer's API shows it; None when it can't be had now."""
     url = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/{task_id}/"
     answer = http.get(url, headers=_headers(), connect_timeout=1.0, total_timeout=3.0)
-    if answer.status != 200:
-        return None
-    try:
-        task = json.loads(answer.body)
-    except ValueError:
-        return None
-    return task if isinstance(task, dict) else None
+    return _object_in(answer) or None if answer.status == 200 else None
+
+
+class Unreachable(Exception):
+    """The consumer does not answer as agreed; the text says how."""
+
+
+def tasks_since(since: datetime) -> Iterator[dict[str, Any]]:
+    """The consumer's tasks created since then, the newest first, as its API shows them.
+
+    Raises Unreachable.
+    """
+    # A page must fit into what is read of an answer.
+    url = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/?page_size=20&created_after="
+    url += since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    while url:
+        answer = http.get(url, headers=_headers())
+        page = _object_in(answer) if answer.status == 200 else {}
+        if "results" not in page:
+            raise Unreachable(reason_of(answer))
+        yield from page["results"]
+        url = page["next"]
 
 
 def _headers() -> dict[str, str]:
@@ -185,19 +201,19 @@ def reason_of(answer: http.Answer) -> str:
     if answer.status is None:
         return answer.error[:255]
     said = ", ".join(f"{e.get('field')}: {e.get('message')}" for e in _errors_in(answer))
-    return f"{answer.status} {said or _problem_in(answer).get('detail', '')}".strip()[:255]
+    return f"{answer.status} {said or _object_in(answer).get('detail', '')}".strip()[:255]
 
 
-def _problem_in(answer: http.Answer) -> dict[str, Any]:
+def _object_in(answer: http.Answer) -> dict[str, Any]:
     try:
-        problem = json.loads(answer.body)
+        found = json.loads(answer.body)
     except ValueError:
         return {}
-    return problem if isinstance(problem, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _errors_in(answer: http.Answer) -> list[dict[str, Any]]:
-    errors = _problem_in(answer).get("errors")
+    errors = _object_in(answer).get("errors")
     return (
         [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     )

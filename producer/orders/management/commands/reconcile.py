@@ -1,0 +1,36 @@
+"""`manage.py reconcile`: compare this service's orders with what the consumer knows of them."""
+
+import sys
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from orders import consumer, reconciliation
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the orders of a window with the consumer's tasks and deliveries, by its API, and "
+        "list every gap with what would mend it. Exit code: 0 no gap, 1 gaps, 2 the consumer can't "
+        "be asked. Orders younger than a minute are left out. "
+        "Example: manage.py reconcile --hours 24"
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--hours", type=float, default=24.0, help="how far back (default 24)")
+
+    def handle(self, *args: Any, hours: float, **options: Any) -> None:
+        now, found = timezone.now(), 0
+        try:
+            for gap in reconciliation.find_gaps(since=now - timedelta(hours=hours), until=now):
+                found += 1
+                self.stdout.write(f"{gap.uuid} {gap.problem}\n    mend: {gap.repair}")
+        except consumer.Unreachable as error:
+            raise CommandError(f"The consumer can't be asked: {error}", returncode=2) from error
+        if found:
+            self.stdout.write(f"{found} gaps in the last {hours:g} hours.")
+            sys.exit(1)
+        self.stdout.write(f"No gap in the last {hours:g} hours.")

@@ -1,0 +1,81 @@
+"""Comparing the two services: what each knows of the same orders, and what would mend a difference."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from orders import consumer
+from orders.models import Order, OrderStatus
+
+FINAL = {"SUCCESS": OrderStatus.CONFIRMED, "FAILURE": OrderStatus.CANCELLED}
+GRACE = timedelta(seconds=60)  # what is younger may simply be on its way
+
+
+class Gap(NamedTuple):
+    """A difference: of which order (its uuid), what is wrong, and what to do."""
+
+    uuid: str
+    problem: str
+    repair: str
+
+
+def find_gaps(*, since: datetime, until: datetime) -> Iterator[Gap]:
+    """The gaps of the orders accepted in this time. Raises consumer.Unreachable."""
+    tasks = {task["message_id"]: task for task in consumer.tasks_since(since) if task["message_id"]}
+    until = min(until, timezone.now() - GRACE)
+    window = Order.objects.filter(created_at__gte=since, created_at__lt=until)
+    for order in window.order_by("id").defer("message").iterator(chunk_size=1000):
+        if gap := _gap_of(order, tasks.pop(str(order.uuid), None)):
+            yield gap
+    yield from _gaps_without_order(tasks)
+
+
+def _gap_of(order: Order, task: dict[str, Any] | None) -> Gap | None:
+    uuid = str(order.uuid)
+    if order.status != OrderStatus.PENDING:
+        expected = FINAL.get(task["status"]) if task else None
+        if order.status == OrderStatus.CONFIRMED and expected == OrderStatus.CANCELLED:
+            problem = f"is confirmed, but its task {_id(task)} failed"
+            return Gap(uuid, problem, "look at both: the first result that arrived stands")
+        return None
+    if order.due_at is None:
+        repair = f"mend the cause, then producer: manage.py redeliver {uuid}"
+        return Gap(uuid, f"is pending, the consumer refused it: {order.last_error}", repair)
+    if task is None:
+        repair = f"by itself, next at {order.due_at:%F %T}Z; at once: manage.py redeliver {uuid}"
+        return Gap(uuid, f"is pending, the consumer does not know it; {order.last_error}", repair)
+    return _gap_of_pending(uuid, task)
+
+
+def _gap_of_pending(uuid: str, task: dict[str, Any]) -> Gap:
+    delivery = task["delivery"] or {}
+    state = delivery.get("state")
+    said = f"{delivery.get('attempts')} attempts, {delivery.get('last_error') or 'no error'}"
+    by_hand = f"consumer: manage.py redeliver {_id(task)}"
+    if state == "processing":
+        problem = f"is pending, its task {_id(task)} has no result"
+        return Gap(uuid, problem, "by itself; is a consumer-worker running?")
+    if state == "delivering":
+        problem = f"is pending, its result is being delivered ({said})"
+        return Gap(
+            uuid, problem, f"by itself, next at {delivery.get('due_at')}; at once: {by_hand}"
+        )
+    return Gap(uuid, f"is pending, its result's delivery ended as {state} ({said})", by_hand)
+
+
+def _gaps_without_order(tasks: dict[str, dict[str, Any]]) -> Iterator[Gap]:
+    """Messages whose order is not there and that the consumer has not noticed to be gone."""
+    known = {
+        str(uuid) for uuid in Order.objects.filter(uuid__in=tasks).values_list("uuid", flat=True)
+    }
+    for message_id, task in tasks.items():
+        state = (task["delivery"] or {}).get("state")
+        if message_id not in known and state not in ("gone", "delivered"):
+            problem = f"has a task {_id(task)} ({state}) at the consumer, but is not here"
+            yield Gap(message_id, problem, "by itself: its delivery ends as gone")
+
+
+def _id(task: dict[str, Any] | None) -> str:
+    return str(task["task_id"]) if task else ""
