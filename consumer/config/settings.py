@@ -69,6 +69,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() el
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
+# A browser tells hosts apart, not ports: both admins on one host need cookies of their own.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "consumer_session", "consumer_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = base.HSTS_SECONDS if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
