@@ -91,13 +91,6 @@ class TaskResultSerializer(serializers.Serializer[TaskResult]):
         slug_field="uuid", queryset=Order.objects.all(), required=False, allow_null=True
     )
 
-    def validate_task_id(self, task_id: str) -> str:
-        if self.instance is None and TaskResult.objects.filter(task_id=task_id).exists():
-            raise serializers.ValidationError(
-                "A result of this task is there already.", code="unique"
-            )
-        return task_id
-
 
 class TaskResultEditSerializer(TaskResultSerializer):
     task_id = None  # type: ignore[assignment]  # it is the address, and stays

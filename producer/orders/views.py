@@ -13,7 +13,6 @@ from rest_framework_api_key.models import APIKey
 
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication
-from chassis.problems import Conflict
 from orders import serializers, services, timeline
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from orders.permissions import IsUser, ReadsOwnOrWritesAsStaff
@@ -119,8 +118,9 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         row, created = TaskResult.objects.get_or_create(
             task_id=serializer.validated_data["task_id"], defaults=serializer.validated_data
         )
-        if not created:  # another request was faster
-            raise Conflict("A result of this task is there already.")
+        if not created:
+            taken = exceptions.ErrorDetail("A result of this task is there already.", "unique")
+            raise exceptions.ValidationError({"task_id": taken})
         return Response(serializers.task_result_json(row), status=status.HTTP_201_CREATED)
 
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -130,9 +130,11 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         row = self.get_object()
         serializer = serializers.TaskResultEditSerializer(row, data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
-        for name, value in serializer.validated_data.items():
+        changes = serializer.validated_data
+        if changes and not TaskResult.objects.filter(pk=row.pk).update(**changes):
+            raise Http404  # deleted since it was looked up
+        for name, value in changes.items():
             setattr(row, name, value)
-        row.save(update_fields=list(serializer.validated_data))
         return Response(serializers.task_result_json(row))
 
     def partial_update(self, request: Request, pk: str) -> Response:
