@@ -33,8 +33,13 @@ def _too_deep(value: Any) -> bool:
     return depth > MAX_DEPTH
 
 
-class LimitedJSONParser(parsers.JSONParser):
-    """JSON of at most 1 MiB and 32 levels."""
+class LimitedJSONParser(parsers.BaseParser):
+    """JSON of at most 1 MiB and 32 levels.
+
+    No subclass of JSONParser: such a one is given the whole body, or nothing of one over 2.5 MB.
+    """
+
+    media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: Any = None, parser_context: Any = None) -> Any:
         return parse_json(read_body(stream))

@@ -70,16 +70,18 @@ class Formatter(ExceptionFormatter):
         found = error_response.errors
         # A list where the input's parts are to blame; elsewhere one sentence says it all.
         by_field = isinstance(self.exc, exceptions.ValidationError) or any(e.attr for e in found)
-        errors = [
-            {"field": _field(e.attr or ""), "message": e.detail, "code": e.code} for e in found
-        ]
+        errors = [{"field": _field(e.attr), "message": e.detail, "code": e.code} for e in found]
         detail = "The input is not valid; `errors` says where." if by_field else found[0].detail
         return problem(self.exc.status_code, detail, errors if by_field else None)
 
 
-def _field(path: str) -> str:
-    """`items`, where the whole list is at fault, and not `items.non_field_errors`."""
-    return path.removesuffix(api_settings.NON_FIELD_ERRORS_KEY).rstrip(".")
+def _field(path: Any) -> str:
+    """`items`, where the whole list is at fault, and not `items.non_field_errors`.
+
+    The index of a list's member that is no object comes as a number.
+    """
+    text = "" if path is None else str(path)
+    return text.removesuffix(api_settings.NON_FIELD_ERRORS_KEY).rstrip(".")
 
 
 class Handler(ExceptionHandler):
