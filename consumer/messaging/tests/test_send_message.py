@@ -144,9 +144,11 @@ class RefuseTests(SendTestCase):
         self.assertEqual((base.count(), base.tasks()), (0, 0))
 
     def test_a_list_whose_member_is_no_object_names_it(self):
-        response = self.send(body(), "x", many=True)
-        self.assertEqual(response.status_code, 400)
-        self.assertTrue(response.json()["errors"][0]["field"].startswith("1"), response.json())
+        for messages, field in (
+            (["x"], "0"), ([None], "0"), ([body(), None], "1"), ([body(), 7], "1"), ([[]], "0")
+        ):  # fmt: skip
+            with self.subTest(messages=messages):
+                self.assert_refused(self.send(*messages, many=True), 400, field)
 
     def test_an_empty_list_and_one_of_101_are_refused(self):
         for messages in ([], [body()] * 101):
