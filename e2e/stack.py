@@ -111,7 +111,8 @@ class Stack:
         killed = self.processes.close()
         if self.temporary:
             queues = self.queues if self.processes.children else []  # else nobody made them
-            room.clear(self.at, queues, self.folder, keep=self.logs if keep_logs else None)
+            said = keep_logs and any(self.logs.iterdir())
+            room.clear(self.at, queues, self.folder, keep=self.logs if said else None)
         return killed
 
     def _prepare(self, environments: commands.Environments) -> None:

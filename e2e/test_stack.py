@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import TestCase
+from unittest.mock import patch
 
 import requests
 
@@ -99,6 +100,11 @@ class CommandTests(TestCase):
 
 
 class StartTests(TestCase):
+    def setUp(self) -> None:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(patch.object(tempfile, "tempdir", folder))
+        self.addCleanup(lambda: self.assertEqual(list(Path(folder).iterdir()), []))
+
     def test_a_database_that_cannot_be_reached_is_said_in_one_line(self) -> None:
         [port] = ports.free(1)
         url = f"postgres://somebody:secret@127.0.0.1:{port}/shop"
