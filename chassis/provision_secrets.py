@@ -1,8 +1,8 @@
-"""The secrets of a stack of containers: `python -m chassis.provision_secrets FOLDER`.
+"""The secrets of a stack of containers: `python3 chassis/provision_secrets.py FOLDER`.
 
-For trying the services out it makes what is missing, once; what is there stays as it is. With
-`--check` it makes nothing and names what is missing, which is what production wants. A service's
-sub-folder holds what that service may know, and is all that its containers are shown.
+It makes them once; what is there stays as it is. With `--check` it makes nothing and names what is
+missing, which is what production wants at each start. A container's sub-folder holds what that
+container may know, and is all that it is shown.
 """
 
 import base64
@@ -55,19 +55,26 @@ def missing(folder: Path) -> list[str]:
 def provide(folder: Path) -> bool:
     """Make all secrets unless they are there; False where they were.
 
-    All or nothing: they fit together, so a few of them can't be made anew.
+    They fit together, so that the rest of a set can't be made anew: where a part of them is there,
+    raises SystemExit that names the others.
     """
+    made = make()
     lacking = missing(folder)
     if not lacking:
         return False
-    if (folder / "rabbitmq" / "complete").exists():
-        raise SystemExit(f"Secrets were made here before, and these are gone: {' '.join(lacking)}")
-    for name, value in make().items():
+    if len(lacking) < len(made):
+        raise SystemExit(
+            f"Some secrets are there, and these are missing or empty: {' '.join(lacking)}. "
+            "Put them back, or begin again with none."
+        )
+    # Containers read the files as several users, so everybody may. A container that is shown a
+    # sub-folder does not pass by this folder; the other users of the machine do, and may not.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, value in made.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(value)
-        path.chmod(0o444)  # the containers of other images read it as other users
-    (folder / "rabbitmq" / "complete").touch()
+        path.chmod(0o444)
     return True
 
 
