@@ -14,9 +14,9 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.formatter import ExceptionFormatter, flatten_errors
 from drf_standardized_errors.handler import ExceptionHandler
-from drf_standardized_errors.types import ErrorResponse
+from drf_standardized_errors.types import Error, ErrorResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -66,22 +66,27 @@ class Unavailable(exceptions.APIException):
 
 
 class Formatter(ExceptionFormatter):
+    def get_errors(self) -> list[Error]:
+        detail = self.exc.detail
+        # The errors of a list come by number, and its number 0 would be taken for none.
+        if isinstance(detail, dict):
+            detail = {str(name): errors for name, errors in detail.items()}
+        return list(flatten_errors(detail))
+
     def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
         found = error_response.errors
         # A list where the input's parts are to blame; elsewhere one sentence says it all.
         by_field = isinstance(self.exc, exceptions.ValidationError) or any(e.attr for e in found)
-        errors = [{"field": _field(e.attr), "message": e.detail, "code": e.code} for e in found]
+        errors = [
+            {"field": _field(e.attr or ""), "message": e.detail, "code": e.code} for e in found
+        ]
         detail = "The input is not valid; `errors` says where." if by_field else found[0].detail
         return problem(self.exc.status_code, detail, errors if by_field else None)
 
 
-def _field(path: Any) -> str:
-    """`items`, where the whole list is at fault, and not `items.non_field_errors`.
-
-    The index of a list's member that is no object comes as a number.
-    """
-    text = "" if path is None else str(path)
-    return text.removesuffix(api_settings.NON_FIELD_ERRORS_KEY).rstrip(".")
+def _field(path: str) -> str:
+    """`items`, where the whole list is at fault, and not `items.non_field_errors`."""
+    return path.removesuffix(api_settings.NON_FIELD_ERRORS_KEY).rstrip(".")
 
 
 class Handler(ExceptionHandler):

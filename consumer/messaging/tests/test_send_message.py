@@ -139,8 +139,9 @@ class RefuseTests(SendTestCase):
         self.assertEqual(self.send(given).status_code, 202)
 
     def test_a_list_with_a_bad_message_is_refused_whole_and_names_it(self):
-        response = self.send(body(), body(address=""), body(currency=None), many=True)
-        self.assert_refused(response, 400, "1.address", "2.currency")
+        bad = body(webhook_url="x")
+        response = self.send(bad, body(), body(address=""), body(currency=None), many=True)
+        self.assert_refused(response, 400, "0.webhook_url", "2.address", "3.currency")
         self.assertEqual((base.count(), base.tasks()), (0, 0))
 
     def test_a_list_whose_member_is_no_object_names_it(self):
