@@ -199,9 +199,15 @@ def attempt_of(order: Order, answer: http.Answer) -> SendAttempt:
 def reason_of(answer: http.Answer) -> str:
     """One line for a person: the network's error, or the status and what the answer says of it."""
     if answer.status is None:
-        return answer.error[:255]
+        return _one_line(answer.error)
     said = ", ".join(f"{e.get('field')}: {e.get('message')}" for e in _errors_in(answer))
-    return f"{answer.status} {said or _object_in(answer).get('detail', '')}".strip()[:255]
+    return _one_line(f"{answer.status} {said or _object_in(answer).get('detail', '')}")
+
+
+def _one_line(text: str) -> str:
+    """At most 255 characters that every database takes, whatever the consumer said."""
+    text = text.replace("\x00", " ").encode(errors="replace").decode()
+    return " ".join(text.split())[:255]
 
 
 def _object_in(answer: http.Answer) -> dict[str, Any]:
@@ -222,10 +228,11 @@ def _errors_in(answer: http.Answer) -> list[dict[str, Any]]:
 def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
     """The task ids of a 202, in the order sent; empty when the body is not as agreed."""
     try:
-        tasks = [str(task["task_id"]) for task in json.loads(answer.body)]
+        tasks = [task["task_id"] for task in json.loads(answer.body)]
     except (ValueError, TypeError, KeyError):
         return []
-    return tasks if len(tasks) == expected else []
+    usable = [t for t in tasks if isinstance(t, str) and 0 < len(t) <= 255 and t.isprintable()]
+    return usable if len(usable) == len(tasks) == expected else []
 
 
 def _named_rows(answer: http.Answer, sent: int) -> dict[int, str]:
@@ -234,5 +241,5 @@ def _named_rows(answer: http.Answer, sent: int) -> dict[int, str]:
     for error in _errors_in(answer):
         index, _, field = str(error.get("field", "")).partition(".")
         if index.isdecimal() and int(index) < sent:
-            named[int(index)] = f"{answer.status} {field}: {error.get('message', '')}"
+            named[int(index)] = _one_line(f"{answer.status} {field}: {error.get('message', '')}")
     return named
