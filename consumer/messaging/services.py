@@ -10,12 +10,12 @@ from celery import states
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Now, Random
+from django.db.models.functions import Random
 from django_celery_results.models import TaskResult
 from rest_framework.exceptions import ErrorDetail
 
 from chassis import bell, logs
-from chassis.outbox import SecondsFromNow
+from chassis.clock import Now, SecondsFromNow
 from chassis.problems import Conflict, KeyReused
 from messaging import targets
 from messaging.models import ENDED, Host, Message, State
@@ -64,7 +64,8 @@ def accept_message(*, message: dict[str, Any], publish: bool = True) -> Accepted
     try:
         return accept_messages(messages=[message], publish=publish)[0]
     except KeyReused as error:
-        raise KeyReused(error.detail["0"]) from None
+        detail: Any = error.detail
+        raise KeyReused(detail["0"]) from None
 
 
 @transaction.atomic

@@ -34,7 +34,7 @@ class SendMessageView(APIView):
 
     def post(self, request: Request) -> Response:
         many = isinstance(request.data, list)
-        limits = (
+        limits: dict[str, Any] = (
             {"many": True, "min_length": 1, "max_length": serializers.MOST_MESSAGES} if many else {}
         )
         serializer = serializers.MessageSerializer(data=request.data, **limits)
