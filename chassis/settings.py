@@ -11,11 +11,13 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 import chassis.broker  # noqa: F401  # registers the embedded broker with kombu
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVELOPMENT_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+OF_TESTS = ("DATABASE_URL", "TEST_BROKER_URL", "LOG_LEVEL", "LOG_FORMAT")
 FLAGS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -31,7 +33,9 @@ class Environment:
         self.var = ROOT / "var" / service
         self.env = environ.FileAwareEnv()
         self.testing = sys.argv[1:2] == ["test"]
-        if not self.testing:
+        if self.testing:
+            self.env.ENVIRON = FileAwareMapping(_of_tests())
+        else:
             self.env.read_env(str(ROOT / service / ".env"))
         self.debug = self.flag("DEBUG", default=False)
         # Development secrets are public knowledge; they exist only where nothing is at stake.
@@ -117,6 +121,15 @@ class Environment:
     def queue_prefix(self) -> str:
         """QUEUE_PREFIX; under test the run's own, so that no worker eats a test's message."""
         return f"test-{os.getpid()}." if self.testing else self.text("QUEUE_PREFIX", "")
+
+
+def _of_tests() -> dict[str, str]:
+    """The variables that a test sees: its servers and its logs, whatever is set where it runs.
+
+    So they pass in a container of a running service too, whose settings are made for its work.
+    """
+    names = [name + file for name in OF_TESTS for file in ("", "_FILE")]
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def transport_options(broker_url: str) -> dict[str, Any]:

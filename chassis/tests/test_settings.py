@@ -16,9 +16,9 @@ class EnvironmentTests(TestCase):
         self.enterContext(patch.dict(os.environ, clear=True))
         self.enterContext(patch("environ.FileAwareEnv.read_env"))  # there is no .env here
 
-    def environment(self, **variables: str) -> Environment:
+    def environment(self, command: str = "check", **variables: str) -> Environment:
         os.environ.update(variables)
-        with patch("sys.argv", ["manage.py", "check"]):
+        with patch("sys.argv", ["manage.py", command]):
             return Environment("no-such-service")
 
     def test_a_secret_is_read_as_it_stands(self) -> None:
@@ -53,3 +53,14 @@ class EnvironmentTests(TestCase):
         )
         with self.assertRaisesRegex(ImproperlyConfigured, "D=ture is neither"):
             env.flag("D", default=True)
+
+    def test_a_test_sees_its_servers_and_no_setting_of_the_service_it_runs_beside(self) -> None:
+        running = {"HTTPS": "1", "QUEUE_PREFIX": "live.", "BROKER_URL": "amqp://live"}
+        with tempfile.TemporaryDirectory() as folder:
+            url = Path(folder, "url")
+            url.write_text("postgres://user@server/live\n")
+            env = self.environment("test", DATABASE_URL_FILE=str(url), **running)
+            self.assertEqual(env.database()["HOST"], "server")
+        self.assertFalse(env.flag("HTTPS", default=False))
+        self.assertEqual(env.broker_url(), "memory://")
+        self.assertNotIn("live", env.queue_prefix())
