@@ -128,7 +128,7 @@ def _names(folder: Path) -> Iterator[str]:
             for entry in entries:
                 if entry.name.endswith(MESSAGE):
                     yield entry.name
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
 
 

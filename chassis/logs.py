@@ -56,8 +56,9 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"level": level},
-            "django.request": {"level": "ERROR"},  # a client's mistake is no event of ours
-            "celery": {"level": "WARNING"},
+            # A client's mistake is no event of ours, nor is a task of each second.
+            "django.request": {"level": max(level, "ERROR", key=logging.getLevelName)},
+            "celery": {"level": max(level, "WARNING", key=logging.getLevelName)},
         },
     }
 

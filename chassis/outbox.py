@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.db import connection, models
-from django.db.models.functions import Now
 
+from chassis.clock import Now, now_sql, seconds_from_now_sql
 from chassis.worker import stopping
 
 LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after 10)
@@ -25,22 +25,6 @@ LOOK_AGAIN = (
     0.025  # seconds; longer than a bell keeps quiet, so that a coalesced ring is not missed
 )
 DRAIN_SECONDS = 5.0
-
-
-class SecondsFromNow(models.Func):
-    """The database's clock plus a number of seconds; NULL for NULL."""
-
-    output_field = models.DateTimeField()
-    sqlite = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', (%(expressions)s) || ' seconds')"
-    postgresql = "(STATEMENT_TIMESTAMP() + (%(expressions)s) * INTERVAL '1 second')"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        # Func formats the template once, as the cursor does for the parameters.
-        template = self.sqlite.replace("%%", "%%%%")
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template=self.postgresql, **context)
 
 
 class Outbox(models.Model):
@@ -103,17 +87,13 @@ def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
     chosen, params = rows.values("pk")[:limit].query.sql_with_params()
     if connection.vendor == "postgresql":
         # An array is computed once; a plain IN may run the query for each row and take too many.
-        now, condition = (
-            "STATEMENT_TIMESTAMP()",
-            f"id = ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))",
-        )
-        lease = f"{now} + {LEASE} * INTERVAL '1 second'"
+        condition = f"id = ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))"
     else:
-        now, condition = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')", f"id IN ({chosen})"
-        lease = f"STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', '{LEASE} seconds')"
+        condition = f"id IN ({chosen})"
     statement = (
-        f"UPDATE {table} SET due_at = {lease}, claims = claims + 1, attempts = attempts + 1 "  # noqa: S608
-        f"WHERE {condition} RETURNING *, {now} AS claimed_at"
+        f"UPDATE {table} SET due_at = {seconds_from_now_sql(str(LEASE))}, "  # noqa: S608
+        f"claims = claims + 1, attempts = attempts + 1 "
+        f"WHERE {condition} RETURNING *, {now_sql()} AS claimed_at"
     )
     claimed = list(model._default_manager.raw(statement, params))
     for row in claimed:
@@ -138,10 +118,8 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
     fields: list[Any] = [model._meta.get_field(name) for name in written]
     names = [f.column for f in fields]
     casts = [f"::{f.rel_db_type(connection)}" for f in fields] + ["::float8"]
-    if connection.vendor == "postgresql":
-        due = SecondsFromNow.postgresql
-    else:
-        due, casts = SecondsFromNow.sqlite, ["" for _ in casts]
+    if connection.vendor != "postgresql":
+        casts = ["" for _ in casts]
     values: list[Any] = []
     for outcome in outcomes:
         row: list[Any] = [outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255]]
@@ -154,7 +132,7 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
     table = connection.ops.quote_name(model._meta.db_table)
     statement = (  # names are our own, values are parameters
         f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "  # noqa: S608
-        f"UPDATE {table} AS t SET due_at = {due.replace('%(expressions)s', 'v.due_in')}, "
+        f"UPDATE {table} AS t SET due_at = {seconds_from_now_sql('v.due_in')}, "
         f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
         "FROM v WHERE t.id = v.id AND t.claims = v.claims"
     )

@@ -78,6 +78,10 @@ class Environment:
         """A comma-separated list of secrets, the first one in use, the rest still accepted."""
         return [item.strip() for item in self.secret(name, development).split(",") if item.strip()]
 
+    def log_level(self) -> str:
+        """LOG_LEVEL; under test what is provoked on purpose is not shown."""
+        return self.text("LOG_LEVEL", "CRITICAL" if self.testing else "INFO").upper()
+
     def hosts(self) -> list[str]:
         hosts = self.items("ALLOWED_HOSTS", DEVELOPMENT_HOSTS if self.development else [])
         if not hosts:

@@ -19,7 +19,8 @@ from django.db.models.functions import Now
 from django.test.runner import DiscoverRunner
 
 from chassis import outbox
-from chassis.outbox import LEASE, Outcome, SecondsFromNow, claim, record
+from chassis.clock import SecondsFromNow
+from chassis.outbox import LEASE, Outcome, claim, record
 
 Result = TypeVar("Result")
 

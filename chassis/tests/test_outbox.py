@@ -5,7 +5,7 @@ from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from rest_framework_api_key.models import APIKey
 
-from chassis.outbox import SecondsFromNow
+from chassis.clock import SecondsFromNow
 
 
 class SecondsFromNowTests(TestCase):

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Least, Now, Random
+from django.db.models.functions import Coalesce, Least, Random
 
-from chassis.outbox import LEASE, SecondsFromNow
+from chassis.clock import Now, SecondsFromNow
+from chassis.outbox import LEASE
 from messaging.models import Host, Message
 
 logger = logging.getLogger(__name__)

@@ -4,11 +4,11 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django_celery_results.models import TaskResult
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
+from chassis.clock import Now
 from chassis.throttle import Count
 from messaging.encryption import EncryptedField
 

@@ -7,12 +7,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MinValueValidator
 from django.db import connection, models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.crypto import get_random_string
 from phonenumber_field.modelfields import PhoneNumberField
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
+from chassis.clock import Now, now_sql
 
 KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is easily misread aloud
 
@@ -147,19 +147,12 @@ class TaskResultManager(models.Manager["TaskResult"]):
         table = self.model._meta.db_table
         statement = (
             f"INSERT INTO {table} (task_id, result, order_id, created_at) "  # noqa: S608  # our own table
-            f"VALUES (%s, %s, %s, {self.now()}) ON CONFLICT (task_id) DO UPDATE "
+            f"VALUES (%s, %s, %s, {now_sql()}) ON CONFLICT (task_id) DO UPDATE "
             f"SET order_id = COALESCE({table}.order_id, excluded.order_id) RETURNING order_id"
         )
         with connection.cursor() as cursor:
             cursor.execute(statement, [task_id, result, order.pk])
             return int(cursor.fetchone()[0])
-
-    @staticmethod
-    def now() -> str:
-        postgresql = connection.vendor == "postgresql"
-        return (
-            "STATEMENT_TIMESTAMP()" if postgresql else "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"
-        )
 
 
 class TaskResult(models.Model):

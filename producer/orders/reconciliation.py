@@ -1,4 +1,4 @@
-"""Comparing the two services: what each knows of the same orders, and what would mend a difference."""
+"""Comparing the two services: what each knows of the same orders, and what mends a difference."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Now, Random
+from django.db.models.functions import Random
 from rest_framework import serializers
 
 from chassis.bell import Bell
-from chassis.outbox import SecondsFromNow
+from chassis.clock import Now, SecondsFromNow
 from chassis.problems import Conflict, KeyReused
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from users.models import CustomUser
@@ -140,7 +140,7 @@ def record_result(*, order: Order, task_id: str, status: str, result: str) -> st
     if TaskResult.objects.record(order=order, task_id=task_id, result=result) != order.pk:
         raise TaskOfAnotherOrder()
     moved = Order.objects.filter(pk=order.pk, status=OrderStatus.PENDING).update(
-        status=status, updated_at=Now()
+        status=status, task_id=task_id, updated_at=Now()
     )
     return status if moved else Order.objects.values_list("status", flat=True).get(pk=order.pk)
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models.functions import Now
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from rest_framework_api_key.models import APIKey
 
 from chassis import keys
 from chassis.bodies import parse_json, read_body
+from chassis.clock import Now
 from orders import services, signatures
 from orders.models import Order, OrderAPIKey
 from orders.permissions import KeyNotYetChecked

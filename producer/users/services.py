@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import (
     AuthenticationFailed,
@@ -16,6 +15,7 @@ from rest_framework.exceptions import (
 )
 
 from chassis import throttle
+from chassis.clock import Now
 from chassis.problems import Conflict
 from users.models import CustomUser, ThrottleCount
 

@@ -2,7 +2,7 @@
 
 import messaging.encryption
 import django.db.models.deletion
-import django.db.models.functions.datetime
+import chassis.clock
 import uuid
 from django.db import migrations, models
 
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 (
                     "due_at",
                     models.DateTimeField(
-                        blank=True, db_default=django.db.models.functions.datetime.Now(), null=True
+                        blank=True, db_default=chassis.clock.Now(), null=True
                     ),
                 ),
                 ("claims", models.PositiveIntegerField(default=0, editable=False)),
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                        db_default=chassis.clock.Now(), editable=False
                     ),
                 ),
                 (

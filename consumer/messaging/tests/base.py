@@ -18,7 +18,7 @@ from rest_framework.test import APIClient
 from rest_framework_api_key.models import APIKey
 
 from chassis import bell, http
-from chassis.outbox import SecondsFromNow
+from chassis.clock import SecondsFromNow
 from chassis.worker import stopping
 from messaging import delivery, processing, results, services
 from messaging.models import DeliveryAttempt, Message
@@ -180,17 +180,11 @@ def declare(channel: Any, name: str) -> str:
     return queue.name
 
 
-def clear_queues(case: Any) -> None:
-    """Empty this service's queues, before the test and after it."""
-
-    def purge() -> None:
-        with current_app.connection_for_write() as connection:
-            channel = connection.default_channel
-            for name in ("consumer.process", "consumer.sweep", "consumer.webhooks"):
-                channel.queue_purge(declare(channel, name))
-
-    purge()
-    case.addCleanup(purge)
+def clear_queues() -> None:
+    with current_app.connection_for_write() as connection:
+        channel = connection.default_channel
+        for name in ("consumer.process", "consumer.sweep", "consumer.webhooks"):
+            channel.queue_purge(declare(channel, name))
 
 
 def published(name: str = "consumer.process") -> list[Any]:

@@ -3,7 +3,7 @@
 import django.core.serializers.json
 import django.core.validators
 import django.db.models.deletion
-import django.db.models.functions.datetime
+import chassis.clock
 import orders.models
 import phonenumber_field.modelfields
 import uuid
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 (
                     "due_at",
                     models.DateTimeField(
-                        blank=True, db_default=django.db.models.functions.datetime.Now(), null=True
+                        blank=True, db_default=chassis.clock.Now(), null=True
                     ),
                 ),
                 ("claims", models.PositiveIntegerField(default=0, editable=False)),
@@ -49,13 +49,13 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                        db_default=chassis.clock.Now(), editable=False
                     ),
                 ),
                 (
                     "updated_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                        db_default=chassis.clock.Now(), editable=False
                     ),
                 ),
                 (
@@ -249,7 +249,7 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                        db_default=chassis.clock.Now(), editable=False
                     ),
                 ),
                 (
