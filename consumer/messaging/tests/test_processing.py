@@ -21,7 +21,7 @@ class PublishTests(TransactionTestCase):
 
     def setUp(self):
         base.fresh(self)
-        base.clear_queues(self)
+        base.clear_queues()
         self.api = base.client()
 
     def test_a_new_message_is_published_once_under_its_tasks_id(self):
@@ -79,7 +79,7 @@ class PublishTests(TransactionTestCase):
 class BrokerDownTests(TransactionTestCase):
     def setUp(self):
         base.fresh(self)
-        base.clear_queues(self)
+        base.clear_queues()
         self.api = base.client()
 
     def broker_down(self):

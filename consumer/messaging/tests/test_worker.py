@@ -1,0 +1,149 @@
+"""The tasks in a real worker: what one returns is stored, and its signal has it delivered."""
+
+import threading
+from unittest import mock
+
+from celery import current_app, states
+from celery.contrib.testing.worker import start_worker
+from celery.signals import task_postrun
+from django.db import OperationalError, connection
+from django.test import TransactionTestCase, override_settings
+from django_celery_results.models import TaskResult
+from kombu.transport import virtual
+
+from chassis import http
+from messaging import delivery, processing, services
+from messaging.models import Message, State
+from messaging.tests import base
+from messaging.tests.base import SEND, accept, answer, body
+
+
+class WorkerTestCase(TransactionTestCase):
+    """A worker in this process, in a thread of its own; Celery's signal tells what it has done."""
+
+    rings: list[tuple[str, str, int]] = []
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        base.clear_queues()
+        cls.ended = threading.Semaphore(0)
+        task_postrun.connect(cls.note)
+        cls.addClassCleanup(task_postrun.disconnect, cls.note)
+        # The broker in memory is looked at once a second otherwise; and it is logged as elsewhere.
+        cls.enterClassContext(mock.patch.object(virtual.Transport, "polling_interval", 0.01))
+        cls.enterClassContext(mock.patch("logging.config.dictConfig"))
+        cls.enterClassContext(override_settings(SAFETY_RINGS=cls.rings))
+        app = current_app._get_current_object()
+        cls.enterClassContext(
+            start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30)
+        )
+
+    @classmethod
+    def note(cls, **kwargs):
+        connection.close()  # the worker's own, which nobody else could close at the end
+        cls.ended.release()
+
+    def setUp(self):
+        base.fresh(self)
+        self.api = base.client()
+
+    def wait_until(self, condition):
+        """Look after each task that ends."""
+        while not condition():
+            self.assertTrue(self.ended.acquire(timeout=30), "the worker has nothing more to do")
+
+
+class TaskTests(WorkerTestCase):
+    def test_a_message_is_processed_and_its_result_posted(self):
+        hook = base.webhook_answers(self, 200)
+        task_id = self.api.post(SEND, body(currency="TND")).json()["task_id"]
+        self.wait_until(lambda: base.count(state=State.DELIVERED))
+        shown = self.api.get(f"{base.TASKS}{task_id}/").json()
+        self.assertEqual((shown["status"], shown["result"]), ("SUCCESS", "TNDABC123pending"))
+        self.assertEqual(hook.posted, [base.HOOK])
+        self.assertEqual(TaskResult.objects.get().task_name, services.TASK)  # and no other's result
+
+    def test_a_list_is_processed_and_each_result_posted_once(self):
+        hook = base.webhook_answers(self, 200)
+        self.api.post(SEND, [body(order_key=f"K{number}") for number in range(20)])
+        self.wait_until(lambda: base.count(state=State.DELIVERED) == 20)
+        self.assertEqual(len(hook.calls), 20)
+
+    def test_an_exception_of_the_work_is_stored_at_once_and_cancels(self):
+        hook = base.webhook_answers(self, 200)
+        self.enterContext(mock.patch.object(processing, "work", side_effect=ValueError("no")))
+        with self.assertLogs("celery.app.trace", "ERROR"):
+            self.api.post(SEND, body())
+            self.wait_until(lambda: base.count(state=State.DELIVERED))
+        task = TaskResult.objects.get()
+        self.assertEqual(task.status, states.FAILURE)
+        self.assertIn("ValueError", task.traceback)
+        self.assertIn(b'"status": "cancelled", "result": "ValueError: no"', hook.calls[0]["body"])
+
+    def test_a_database_error_in_the_task_is_no_result(self):
+        away = mock.patch.object(processing, "work", side_effect=OperationalError("away"))
+        with away as work, self.assertLogs("celery.app.trace", "ERROR"):
+            self.api.post(SEND, body())
+            self.wait_until(lambda: work.called)
+            self.ended.acquire(timeout=30)
+        self.assertEqual(TaskResult.objects.get().status, states.PENDING)
+        self.assertEqual(Message.objects.get().state, State.PROCESSING)
+
+    def test_a_task_delivered_twice_by_the_broker_has_one_result_and_one_delivery(self):
+        hook = base.webhook_answers(self, 200)
+        message = accept()
+        with mock.patch.object(processing, "work", wraps=processing.work) as work:
+            for _ in range(3):
+                services.publish_task(message, number=1, seconds=60)
+            self.wait_until(lambda: work.call_count == 3 and base.count(state=State.DELIVERED))
+        self.assertEqual((len(hook.calls), base.tasks()), (1, 1))
+
+    def test_the_sweep_publishes_what_was_lost_and_it_is_processed(self):
+        base.webhook_answers(self, 200)
+        message = accept()
+        base.due_in(message, 0)
+        processing.sweep_bell.ring()
+        self.wait_until(lambda: base.count(state=State.DELIVERED))
+        message.refresh_from_db()
+        self.assertEqual(message.executions, 1)
+
+
+class SafetyRingTests(WorkerTestCase):
+    rings = [
+        ("messaging.publish_due", "consumer.sweep", 1),
+        ("messaging.deliver_results", "consumer.webhooks", 1),
+    ]
+
+    def test_what_nobody_rang_for_is_processed_and_posted(self):
+        base.webhook_answers(self, 200)
+        base.due_in(accept(), 0)
+        self.wait_until(lambda: base.count(state=State.DELIVERED))
+
+
+class DrainTests(TransactionTestCase):
+    def test_a_drain_takes_up_what_comes_while_a_slow_send_is_open(self):
+        base.fresh(self)
+        under_way, let_go = threading.Event(), threading.Event()
+
+        def reply(url):
+            if url.endswith("slow"):
+                under_way.set()
+                let_go.wait(20)
+            else:
+                let_go.set()
+            return answer(200)
+
+        self.enterContext(mock.patch.object(http, "post", base.Hook(reply)))
+        base.finished(webhook_url=base.HOOK + "?slow")
+
+        def accept_another():
+            under_way.wait(20)
+            base.finished()
+            connection.close()
+
+        helper = threading.Thread(target=accept_another)
+        helper.start()
+        self.addCleanup(helper.join)
+        self.assertEqual(delivery.deliver_due(), 2)
+        self.assertEqual(base.count(state=State.DELIVERED), 2)
