@@ -60,12 +60,13 @@ check-lint: .venv/ready
 	$(PY) -m ruff format --check .
 	bash -n .ci/run
 
-# Each service by itself, since both have a package `config`.
+# Each service by itself, since both have a package `config`; what crosses them goes with the producer.
+ACROSS_producer = ../e2e $(if $(wildcard bench/*.py),../bench)
 check-producer check-consumer: check-%: .venv/ready
 	@echo "$*: migrations, settings, types"
 	@$(PRODUCTION) $(PY) $*/manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PY) $*/manage.py check --deploy --fail-level WARNING
-	@cd $* && $(MYPY) . ../chassis ../e2e $(if $(wildcard bench/*.py),../bench)
+	@cd $* && $(MYPY) . ../chassis $(ACROSS_$*)
 
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
 	$(PY) -m e2e.faults
