@@ -64,7 +64,7 @@ class NewestFirst(CursorPagination):
         if not request.query_params.get(self.cursor_query_param):
             return None
         try:
-            cursor = super().decode_cursor(request)
+            cursor: Any = super().decode_cursor(request)
             int(cursor.position or 0)
         except (exceptions.NotFound, ValueError) as error:
             raise NotACursor() from error

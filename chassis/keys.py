@@ -40,7 +40,7 @@ def find(model: type[AbstractAPIKey], key: str, *related: str) -> AbstractAPIKey
     return row if usable(row, key) else None
 
 
-def scoped_model() -> type[AbstractAPIKey]:
+def scoped_model() -> Any:
     """The service's model of keys that open one row; its `scope` names that row's field, its
     `lookup` how it is found.
     """

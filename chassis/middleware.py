@@ -2,7 +2,6 @@
 messages.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -21,12 +20,13 @@ def is_admin(request: HttpRequest) -> bool:
 class AdminOnly:
     """Passes every other request straight on."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_admin(request):
             return super().__call__(request)  # type: ignore[misc]
-        return self.get_response(request)
+        response: HttpResponseBase = self.get_response(request)
+        return response
 
 
 class AdminSessionMiddleware(AdminOnly, SessionMiddleware):

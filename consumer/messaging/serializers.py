@@ -61,8 +61,8 @@ class TaskFilters(serializers.Serializer[Any]):
     created_before = serializers.DateTimeField(source="date_created__lt", required=False)
 
 
-def task_json(task: TaskResult) -> dict[str, Any]:
-    """A task as every answer shows it; its message's attempts are expected in `attempts_shown`."""
+def task_json(task: Any) -> dict[str, Any]:
+    """A TaskResult as every answer shows it; its message's attempts are in `attempts_shown`."""
     message = getattr(task, "message", None)
     is_final = task.status in states.READY_STATES
     return {
@@ -77,7 +77,7 @@ def task_json(task: TaskResult) -> dict[str, Any]:
     }
 
 
-def _delivery_json(message: Message) -> dict[str, Any]:
+def _delivery_json(message: Any) -> dict[str, Any]:
     log = [
         {"at": attempt.at, "ms": attempt.ms, "status": attempt.status, "error": attempt.error}
         for attempt in reversed(message.attempts_shown)

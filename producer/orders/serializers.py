@@ -35,7 +35,9 @@ class OrderSerializer(serializers.Serializer[Order]):
     phone_number = PhoneNumberField()
     total_paid = MoneyField()
     currency = serializers.CharField()
-    items = OrderItemSerializer(many=True, min_length=1, max_length=MOST_ITEMS)
+    items = OrderItemSerializer(  # type: ignore[call-arg]  # the limits of a list's length
+        many=True, min_length=1, max_length=MOST_ITEMS
+    )
 
     def validate_currency(self, code: str) -> str:
         if code not in CURRENCIES:

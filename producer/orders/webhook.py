@@ -32,10 +32,12 @@ class ChangeOrderStatusView(APIView):
     permission_classes: list[Any] = []
 
     def post(self, request: Request, uuid: str) -> Response:
-        body = read_body(request._request)
+        raw: Any = request._request  # read as bytes: its signature is checked before it is parsed
+        key: Any = request.auth
+        body = read_body(raw)
         if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise exceptions.UnsupportedMediaType(request.content_type)
-        order, now = self._order(uuid, request.auth)
+        order, now = self._order(uuid, key)
         signatures.verify(request.headers, body, now)
         serializer = WebhookSerializer(data=parse_json(body))
         serializer.is_valid(raise_exception=True)

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         columns: dict[str, Any] = {"name": name}
         if expires is not None:
             columns["expiry_date"] = timezone.now() + timedelta(days=expires)
-        model = APIKey
+        model: Any = APIKey
         if row is not None:
             model = scoped_model()
             columns[model.scope] = self._row(model, row)

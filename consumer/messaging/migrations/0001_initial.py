@@ -52,9 +52,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "due_at",
-                    models.DateTimeField(
-                        blank=True, db_default=chassis.clock.Now(), null=True
-                    ),
+                    models.DateTimeField(blank=True, db_default=chassis.clock.Now(), null=True),
                 ),
                 ("claims", models.PositiveIntegerField(default=0, editable=False)),
                 ("attempts", models.PositiveIntegerField(default=0, editable=False)),
@@ -92,9 +90,7 @@ class Migration(migrations.Migration):
                 ("delivering_since", models.DateTimeField(editable=False, null=True)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=chassis.clock.Now(), editable=False
-                    ),
+                    models.DateTimeField(db_default=chassis.clock.Now(), editable=False),
                 ),
                 (
                     "request_id",

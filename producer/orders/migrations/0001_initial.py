@@ -30,9 +30,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "due_at",
-                    models.DateTimeField(
-                        blank=True, db_default=chassis.clock.Now(), null=True
-                    ),
+                    models.DateTimeField(blank=True, db_default=chassis.clock.Now(), null=True),
                 ),
                 ("claims", models.PositiveIntegerField(default=0, editable=False)),
                 ("attempts", models.PositiveIntegerField(default=0, editable=False)),
@@ -48,15 +46,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=chassis.clock.Now(), editable=False
-                    ),
+                    models.DateTimeField(db_default=chassis.clock.Now(), editable=False),
                 ),
                 (
                     "updated_at",
-                    models.DateTimeField(
-                        db_default=chassis.clock.Now(), editable=False
-                    ),
+                    models.DateTimeField(db_default=chassis.clock.Now(), editable=False),
                 ),
                 (
                     "total_paid",
@@ -248,9 +242,7 @@ class Migration(migrations.Migration):
                 ("result", models.CharField(blank=True, max_length=255)),
                 (
                     "created_at",
-                    models.DateTimeField(
-                        db_default=chassis.clock.Now(), editable=False
-                    ),
+                    models.DateTimeField(db_default=chassis.clock.Now(), editable=False),
                 ),
                 (
                     "order",
