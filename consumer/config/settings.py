@@ -63,6 +63,13 @@ REST_FRAMEWORK = base.rest_framework(trusted_proxies=TRUSTED_PROXIES)
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "chassis.formats"  # the admin shows times to the second, in UTC
+UNFOLD = {
+    "SITE_TITLE": "Consumer",
+    "SITE_HEADER": "Consumer",
+    "SITE_SUBHEADER": "Messages and their delivery",
+    "SITE_SYMBOL": "outbox",
+}
 STATIC_URL = "static/"
 # Images have the folder and collect the admin's files there; a checkout serves them where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None

@@ -64,6 +64,13 @@ REST_FRAMEWORK = base.rest_framework(trusted_proxies=TRUSTED_PROXIES)
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "chassis.formats"  # the admin shows times to the second, in UTC
+UNFOLD = {
+    "SITE_TITLE": "Producer",
+    "SITE_HEADER": "Producer",
+    "SITE_SUBHEADER": "Orders and accounts",
+    "SITE_SYMBOL": "shopping_cart",
+}
 STATIC_URL = "static/"
 # Images have the folder and collect the admin's files there; a checkout serves them where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None
