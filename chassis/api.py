@@ -8,7 +8,7 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 from rest_framework import exceptions
 from rest_framework.metadata import BaseMetadata
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -65,10 +65,11 @@ class NewestFirst(CursorPagination):
             return None
         try:
             cursor: Any = super().decode_cursor(request)
-            int(cursor.position or 0)
+            if cursor.position is not None:
+                int(cursor.position)
         except (exceptions.NotFound, ValueError) as error:
             raise NotACursor() from error
-        if cursor == Cursor(0, False, None):  # decoded to nothing that it knows
+        if not any(cursor):  # decoded to nothing that it knows
             raise NotACursor()
         return cursor
 
