@@ -4,6 +4,7 @@ ends.
 
 import logging
 import math
+import threading
 from collections import Counter, defaultdict
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cache
@@ -21,6 +22,7 @@ from messaging.models import DeliveryAttempt, Host, Message
 
 logger = logging.getLogger(__name__)
 
+one_drain = threading.Lock()  # a process has one at a time
 SHARE = 4  # a host has at most one in so many of the sending threads
 
 
@@ -44,9 +46,14 @@ def deliver_due() -> int:
     It does not stop after a while, as other drains do: slow sends may be open at any time, and this
     process has nothing else to do. When it is shut down it leaves open sends to their leases.
     """
-    before = sends().ended
-    drain(sends().step, ring=services.delivery_bell.ring, seconds=math.inf)
-    return sends().ended - before
+    if not one_drain.acquire(blocking=False):
+        return 0  # the drain that is at it finds whatever is due
+    try:
+        before = sends().ended
+        drain(sends().step, ring=services.delivery_bell.ring, seconds=math.inf)
+        return sends().ended - before
+    finally:
+        one_drain.release()
 
 
 class Sends:

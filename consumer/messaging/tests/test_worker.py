@@ -27,7 +27,7 @@ class WorkerTestCase(TransactionTestCase):
     def setUpClass(cls):
         super().setUpClass()
         base.clear_queues()
-        cls.ended = threading.Semaphore(0)
+        cls.ended, cls.done = threading.Semaphore(0), []
         task_postrun.connect(cls.note)
         cls.addClassCleanup(task_postrun.disconnect, cls.note)
         # The broker in memory is looked at once a second otherwise; and it is logged as elsewhere.
@@ -36,16 +36,20 @@ class WorkerTestCase(TransactionTestCase):
         cls.enterClassContext(override_settings(SAFETY_RINGS=cls.rings))
         app = current_app._get_current_object()
         cls.enterClassContext(
-            start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30)
+            start_worker(
+                app, pool="threads", concurrency=1, perform_ping_check=False, shutdown_timeout=30
+            )
         )
 
     @classmethod
-    def note(cls, **kwargs):
+    def note(cls, task, **kwargs):
         connection.close()  # the worker's own, which nobody else could close at the end
+        cls.done.append(task.name)
         cls.ended.release()
 
     def setUp(self):
         base.fresh(self)
+        self.done.clear()
         self.api = base.client()
 
     def wait_until(self, condition):
@@ -83,10 +87,9 @@ class TaskTests(WorkerTestCase):
 
     def test_a_database_error_in_the_task_is_no_result(self):
         away = mock.patch.object(processing, "work", side_effect=OperationalError("away"))
-        with away as work, self.assertLogs("celery.app.trace", "ERROR"):
+        with away, self.assertLogs("celery.app.trace", "ERROR"):
             self.api.post(SEND, body())
-            self.wait_until(lambda: work.called)
-            self.ended.acquire(timeout=30)
+            self.wait_until(lambda: services.TASK in self.done)
         self.assertEqual(TaskResult.objects.get().status, states.PENDING)
         self.assertEqual(Message.objects.get().state, State.PROCESSING)
 
@@ -147,3 +150,15 @@ class DrainTests(TransactionTestCase):
         self.addCleanup(helper.join)
         self.assertEqual(delivery.deliver_due(), 2)
         self.assertEqual(base.count(state=State.DELIVERED), 2)
+
+    def test_a_process_has_one_drain_at_a_time(self):
+        base.fresh(self)
+
+        def reply(url):
+            inner.append(delivery.deliver_due())
+            return answer(200)
+
+        inner = []
+        self.enterContext(mock.patch.object(http, "post", base.Hook(reply)))
+        base.finished()
+        self.assertEqual((delivery.deliver_due(), inner), (1, [0]))
