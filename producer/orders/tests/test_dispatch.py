@@ -4,9 +4,10 @@ from unittest.mock import patch
 
 from django.conf import settings
 from django.db.models.functions import Now
-from django.test import TestCase
+from django.test import TestCase, TransactionTestCase
 
 from chassis.http import Answer
+from chassis.testing import at_once
 from orders import consumer, services, tasks
 from orders.models import Order, OrderStatus, SendAttempt
 from orders.tests.base import (
@@ -292,7 +293,7 @@ class RefusalTests(DispatchCase):
         self.consumer.reply = lambda messages: (
             answer(400, {}) if len(messages) > 1 else accepted(messages)
         )
-        clock = iter(range(0, 1000, 4))  # each look at the clock is 4 s later
+        clock = iter(range(0, 1000, 2))  # each look at the clock is 2 s later
         with patch("orders.consumer.time.monotonic", lambda: next(clock)):
             consumer.dispatch_batch()
         self.assertEqual([len(messages) for messages in self.consumer.lists], [5, 1, 1])
@@ -396,6 +397,33 @@ class MeanwhileTests(DispatchCase):
         self.consumer.reply = accepted
         self.assertEqual(tasks.dispatch_orders(), 1)
         self.assertEqual(self.fresh(order).attempts, 1)
+
+
+class DispatchRaceTests(ConsumerMixin, TransactionTestCase):
+    def test_several_senders_send_each_order_once_while_others_are_placed_and_deleted(self):
+        user = make_user()
+        orders = [make_order(user) for _ in range(40)]
+
+        def call(number):
+            if number == 0:
+                for order in orders[::4]:
+                    services.delete_order(order=order)
+            elif number == 1:
+                for _ in range(10):
+                    make_order(user)
+            else:
+                tasks.dispatch_orders()
+
+        with patch("orders.consumer.BATCH", 5):
+            at_once(5, call)
+            tasks.dispatch_orders()
+        sent = [message["message_id"] for message in self.consumer.messages]
+        self.assertEqual(len(sent), len(set(sent)))
+        left = Order.objects.all()
+        self.assertEqual(left.count(), 40)
+        self.assertLessEqual({str(order.uuid) for order in left}, set(sent))
+        for order in left:
+            self.assertEqual((order.task_id, order.claims), (task_of(order.message), 1))
 
 
 class SendAgainTests(DispatchCase):

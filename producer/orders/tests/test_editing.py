@@ -3,6 +3,9 @@
 import json
 import uuid
 
+from django.test import TransactionTestCase
+
+from chassis.testing import at_once
 from orders import services
 from orders.models import Order, OrderAPIKey, OrderItem, OrderStatus, SendAttempt, TaskResult
 from orders.tests.base import (
@@ -12,6 +15,7 @@ from orders.tests.base import (
     cancel,
     client_of,
     confirm,
+    make_order,
     make_order_key,
     make_user,
     order_url,
@@ -164,6 +168,24 @@ class AfterwardsTests(EditCase):
             services.edit_order(order=self.order, data={"items": [], "status": "cancelled"})
         order, items = self.as_it_is()
         self.assertEqual((order["status"], len(items)), ("confirmed", 2))
+
+
+class EditRaceTests(TransactionTestCase):
+    def test_of_several_puts_at_once_one_stands_as_a_whole(self):
+        user = make_user()
+        order = make_order(user)
+        clients = [client_of(user) for _ in range(4)]
+
+        def call(number):
+            items = [{"item_name": f"tea {number}", "price": 1, "quantity": number + 1}] * 3
+            body = {**NEW, "address": f"street {number}", "items": items}
+            return clients[number].put(order_url(order), body).status_code
+
+        self.assertEqual(at_once(4, call), [200] * 4)
+        order.refresh_from_db()
+        number = order.address.removeprefix("street ")
+        names = list(order.items.values_list("item_name", flat=True))
+        self.assertEqual(names, [f"tea {number}"] * 3)
 
 
 class DeleteTests(EditCase):

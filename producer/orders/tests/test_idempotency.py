@@ -1,5 +1,6 @@
 """Idempotency-Key on POST orders/."""
 
+from django.db import connection
 from django.test import TransactionTestCase
 
 from chassis.testing import at_once
@@ -78,6 +79,34 @@ class IdempotencyKeyTests(OrdersTestCase):
         for bad in ("", "x" * 256, "a\tb", "a\x7f", "clé", "a\x00"):
             with self.subTest(bad):
                 self.assert_invalid(post(self.client, bad), "Idempotency-Key")
+
+
+class OtherRequestTests(OrdersTestCase):
+    """Another request with the same key makes its order just after this one looked for it."""
+
+    def post_beside(self, other):
+        """What a post is answered, and the answer to the other one."""
+        made = []
+
+        def place_the_other(execute, sql, *args):
+            found = execute(sql, *args)
+            if sql.startswith("SELECT") and '"idempotency_key" = ' in sql and not made:
+                made.append(None)  # what follows is this one's
+                made[0] = post(client_of(self.user), "k1", other).json()
+            return found
+
+        with connection.execute_wrapper(place_the_other):
+            response = post(self.client, "k1")
+        return response, made[0]
+
+    def test_its_order_is_answered(self):
+        response, made = self.post_beside(EXAMPLE)
+        self.assertEqual((response.status_code, response.json()), (201, made))
+
+    def test_another_body_is_422(self):
+        response, _ = self.post_beside({**EXAMPLE, "address": "elsewhere"})
+        self.assert_problem(response, 422)
+        self.assertEqual(Order.objects.filter(idempotency_key="k1").count(), 1)
 
 
 class IdempotencyRaceTests(TransactionTestCase):

@@ -66,6 +66,11 @@ class DeliveryTests(WebhookCase):
         self.assertEqual(self.status(), "cancelled")
         self.assertEqual(self.results(), [(TASK, "ValueError: no", self.order.pk)])
 
+    def test_the_order_keeps_the_task_that_settled_it(self):
+        self.deliver()
+        self.deliver(task_id="another")
+        self.assertEqual(Order.objects.get(pk=self.order.pk).task_id, TASK)
+
     def test_the_move_is_told_by_updated_at(self):
         self.deliver()
         order = Order.objects.get(pk=self.order.pk)
