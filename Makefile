@@ -69,7 +69,7 @@ check-producer check-consumer: check-%: .venv/ready
 	@cd $* && $(MYPY) . ../chassis $(ACROSS_$*)
 
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
-	$(PY) -m e2e.faults
+	$(PY) -m e2e.faults $(ROW)
 
 bench: .venv/ready ## Measure the project: orders a second, latencies, CPU an order
 	$(PY) -m bench

@@ -1,0 +1,152 @@
+"""SIGKILL of each kind of process, at random moments and at the worst ones."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from functools import partial
+
+from e2e.commands import WEB, WORKERS
+from e2e.faults.gateway import Call, Gateway
+from e2e.faults.rows import ROWS, Row, row
+from e2e.faults.stage import Stage
+from e2e.waiting import until
+
+TIMES = 4
+
+
+def kill_repeatedly(name: str, stage: Stage) -> None:
+    """SIGKILL of a main process, at random moments, four times."""
+    for _ in range(TIMES):
+        until(lambda: name in stage.processes.pids(), within=30, what=f"{name} runs")
+        stage.processes.kill(name)
+        stage.some_time(0.5, 4.0)
+    stage.ready(name)
+
+
+def kill_child_repeatedly(name: str, stage: Stage) -> None:
+    """SIGKILL of one of the processes that a main process has forked, as when memory runs out."""
+    for _ in range(3 * TIMES):
+        stage.kill_child(name)
+        stage.some_time(0.2, 1.0)
+    stage.ready(name)
+
+
+for each in (*WEB, *WORKERS):
+    act = partial(kill_repeatedly, each)
+    act.__doc__ = kill_repeatedly.__doc__
+    ROWS[f"kill-{each}"] = Row(f"kill-{each}", act)
+
+for each in (*WEB, "consumer-worker"):
+    act = partial(kill_child_repeatedly, each)
+    act.__doc__ = kill_child_repeatedly.__doc__
+    ROWS[f"kill-{each}-child"] = Row(f"kill-{each}-child", act)
+
+
+class KillAtCall:
+    """A gateway's rule: kill whoever sent the request, once before it is passed on, once after."""
+
+    def __init__(self, stage: Stage, name: str, times: int) -> None:
+        self.stage, self.name, self.left = stage, name, times
+        self.lock = threading.Lock()
+        self.not_before = 0.0
+
+    def __call__(self, call: Call) -> None:
+        turn = self.turn()
+        if turn % 2:
+            self.kill()
+        reply = call.forward()
+        if turn and turn % 2 == 0:
+            self.kill()
+        call.answer(reply)
+
+    def turn(self) -> int:
+        """How many kills are left, at this call; 0 for none."""
+        with self.lock:
+            if not self.left or time.monotonic() < self.not_before:
+                return 0
+            self.not_before = time.monotonic() + 3.0  # until it runs again
+            self.left -= 1
+            return self.left + 1
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.stage.processes.kill(self.name)
+
+
+def kill_at_calls(stage: Stage, gateway: Gateway, name: str) -> None:
+    rule = KillAtCall(stage, name, TIMES)
+    with gateway.obeying(rule):
+        until(lambda: not rule.left, within=90, what=f"{name} was killed at its calls")
+    stage.ready(name)
+
+
+@row("kill-webhooks-between-post-and-record")
+def kill_webhooks_between(stage: Stage) -> None:
+    """SIGKILL of consumer-webhooks when its POST is seen, or has been answered, unrecorded."""
+    kill_at_calls(stage, stage.to_producer, "consumer-webhooks")
+
+
+@row("kill-dispatch-between-post-and-record")
+def kill_dispatch_between(stage: Stage) -> None:
+    """SIGKILL of producer-worker when its POST is seen, or has been answered, unrecorded."""
+    kill_at_calls(stage, stage.to_consumer, "producer-worker")
+
+
+@row("kill-receiver-of-webhooks")
+def kill_receiver_of_webhooks(stage: Stage) -> None:
+    """SIGKILL of producer-web right after it has taken a webhook, before its sender knows."""
+    rule = KillAtCall(stage, "producer-web", TIMES)
+    with stage.to_producer.obeying(rule):
+        until(lambda: not rule.left, within=90, what="producer-web was killed at webhooks")
+    stage.ready("producer-web")
+
+
+@row("kill-receiver-of-messages")
+def kill_receiver_of_messages(stage: Stage) -> None:
+    """SIGKILL of consumer-web right after it has taken messages, before their sender knows."""
+    rule = KillAtCall(stage, "consumer-web", TIMES)
+    with stage.to_consumer.obeying(rule):
+        until(lambda: not rule.left, within=90, what="consumer-web was killed at messages")
+    stage.ready("consumer-web")
+
+
+def storing(stage: Stage) -> int:
+    """How many of the consumer's sessions wait for the lock on the results."""
+    rows = stage.sql(
+        "consumer",
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND wait_event_type = 'Lock' AND query LIKE '%%FOR UPDATE%%'",
+    )
+    return int(rows[0][0])
+
+
+@row("kill-worker-while-storing")
+def kill_worker_while_storing(stage: Stage) -> None:
+    """SIGKILL of the pool's children, then of the main process, while results are being stored."""
+    for main in (False, True, False, True):
+        with stage.consumer.connected() as connection, connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE django_celery_results_taskresult IN EXCLUSIVE MODE")
+            until(lambda: storing(stage), within=30, what="a task is storing its result")
+            if main:
+                stage.processes.kill("consumer-worker")
+            else:
+                for _ in stage.children_of("consumer-worker"):
+                    stage.kill_child("consumer-worker")
+        stage.some_time(0.0, 0.05)  # just after the lock is gone, some have stored
+        stage.kill_child("consumer-worker")
+        stage.pause(4)
+    stage.ready("consumer-worker")
+
+
+@row("suspend-worker-child")
+def suspend_worker_child(stage: Stage) -> None:
+    """SIGSTOP of the pool's children for 15 s in the midst of tasks: a slow worker, then awake."""
+    children = stage.children_of("consumer-worker")
+    for number in (signal.SIGSTOP, signal.SIGCONT):
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
+        if number == signal.SIGSTOP:
+            stage.pause(15)
