@@ -27,9 +27,9 @@ def kill_repeatedly(name: str, stage: Stage) -> None:
 
 def kill_child_repeatedly(name: str, stage: Stage) -> None:
     """SIGKILL of one of the processes that a main process has forked, as when memory runs out."""
-    for _ in range(3 * TIMES):
+    for _ in range(2 * TIMES):
         stage.kill_child(name)
-        stage.some_time(0.2, 1.0)
+        stage.some_time(1.0, 2.5)  # of two, one works while the other starts
     stage.ready(name)
 
 

@@ -61,11 +61,13 @@ class Stage:
         self.folder.chmod(0o755)  # the servers' accounts pass through
         self.servers: dict[str, Postgres] = {}  # by service
         self.rabbit: Rabbit | None = None
+        self._mounts: list[Path] = []
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as opened:
             opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            opened.callback(self._unmount)
             urls = self._places(opened)
             broker = self._broker(opened)
             self.stack = GatedStack(
@@ -89,6 +91,10 @@ class Stage:
 
     def __exit__(self, *details: object) -> None:
         self._exit.close()
+
+    def _unmount(self) -> None:
+        for folder in self._mounts:
+            subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
     @property
     def processes(self) -> Supervisor:
@@ -126,6 +132,10 @@ class Stage:
         return self.rabbit.url
 
     # What rows do.
+
+    def mounted(self, folder: Path) -> None:
+        """Have a file system unmounted when everything has ended."""
+        self._mounts.append(folder)
 
     def pause(self, seconds: float) -> None:
         """Let time pass, unless a signal ends it all."""
