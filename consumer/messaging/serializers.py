@@ -44,11 +44,6 @@ class TaskSerializer(serializers.Serializer[TaskResult]):
     status = serializers.ChoiceField(choices=sorted(states.ALL_STATES))
     result = serializers.JSONField(allow_null=True)
 
-    def validate_task_id(self, task_id: str) -> str:
-        if TaskResult.objects.filter(task_id=task_id).exists():
-            raise serializers.ValidationError("A task of this id is there already.", code="unique")
-        return task_id
-
 
 class TaskEditSerializer(TaskSerializer):
     task_id = None  # type: ignore[assignment]  # it is the address, and stays

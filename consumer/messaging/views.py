@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django_celery_results.models import TaskResult
-from rest_framework import status, viewsets
+from rest_framework import exceptions, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -103,8 +103,9 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         task, is_new = TaskResult.objects.get_or_create(
             task_id=fields.pop("task_id"), defaults=fields
         )
-        if not is_new:  # another request was faster
-            raise Conflict("A task of this id is there already.")
+        if not is_new:
+            taken = {"task_id": ["A task of this id is there already."]}
+            raise exceptions.ValidationError(taken, code="unique")
         return Response(serializers.task_json(task), status=status.HTTP_201_CREATED)
 
     def retrieve(self, request: Request, pk: str) -> Response:

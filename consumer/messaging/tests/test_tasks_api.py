@@ -250,6 +250,8 @@ class ByHandTests(TasksTestCase):
                 self.api.post(TASKS, BY_HAND)
                 response = self.api.post(TASKS, BY_HAND | {"task_id": task_id})
                 self.assert_problem(response, 400, "task_id")
+                self.assertEqual(response.json()["errors"][0]["code"], "unique")
+        self.assertEqual(TaskResult.objects.get(task_id="by-hand").status, "SUCCESS")
 
     def test_bad_rows_are_refused(self):
         for changes, field in (
