@@ -61,6 +61,8 @@ def publish_batch() -> int | None:
     """Publish one batch of overdue tasks again; None when the broker is away."""
     rows: QuerySet[Message] = Message.objects.due_for_processing()
     claimed = claim(rows, SWEEP_BATCH)
+    if not claimed:
+        return 0
     tasks = TaskResult.objects.in_bulk([row.task_id for row in claimed])
     outcomes, reached = [], True
     for row in claimed:

@@ -24,12 +24,12 @@ def prune_batch(days: float | None = None) -> dict[str, int]:
     now = timezone.now()
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     ended = Message.objects.filter(state__in=(State.DELIVERED, State.GONE), created_at__lt=old)
-    expired = TaskAPIKey.objects.filter(expiry_date__lt=now)
+    expired = TaskAPIKey.objects.filter(expiry_date__lt=now).values_list("pk", flat=True)[:BATCH]
     return {
         "messages with their results": _delete_messages(
             list(ended.values_list("pk", "task_id")[:BATCH])
         ),
-        "expired task keys": expired.delete()[0],
+        "expired task keys": TaskAPIKey.objects.filter(pk__in=list(expired)).delete()[0],
         "throttle counts": prune_counts(ThrottleCount),
     }
 
