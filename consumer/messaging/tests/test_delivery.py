@@ -2,8 +2,14 @@
 
 from unittest import mock
 
-from django.db import IntegrityError, OperationalError
-from django.test import TestCase, override_settings
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
+from django.test import TestCase, TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
 
 from chassis import outbox
@@ -274,3 +280,19 @@ class RingTests(DeliveryTestCase):
         with self.captureOnCommitCallbacks() as callbacks:
             accept(message_id=message.message_id)
         self.assertIn(services.delivery_bell.ring, callbacks)
+
+
+class LostConnectionTests(TransactionTestCase):
+    def test_a_connection_lost_while_results_are_posted_loses_none_of_their_answers(self):
+        base.fresh(self)
+        message = finished()
+        hook = base.webhook_answers(self, 200)
+        delivery.sends()._begin()
+        if connection.vendor == "postgresql":
+            connection.connection.close()
+            with self.assertRaises(InterfaceError):
+                base.deliver()
+        close_old_connections()  # as before each task
+        base.deliver()
+        message.refresh_from_db()
+        self.assertEqual((message.state, len(hook.calls)), (State.DELIVERED, 1))

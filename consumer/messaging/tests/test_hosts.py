@@ -297,3 +297,10 @@ class DrainTests(HostTestCase):
         for number in range(4):
             self.row(url=f"https://shop{number}.example/")
         self.assertEqual(len(delivery.Sends()._claim()), 3)
+
+    def test_however_many_hosts_there_are_each_gets_its_turn(self):
+        base.webhook_answers(self, 200)
+        for number in range(hosts.AT_ONCE + 15):
+            self.row(url=f"https://shop{number}.example/")
+        delivery.deliver_due()
+        self.assertEqual(base.count(state=State.DELIVERED), hosts.AT_ONCE + 15)

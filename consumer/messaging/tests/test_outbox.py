@@ -1,0 +1,110 @@
+"""The outbox's promises on messages, and that its claims find their rows by index."""
+
+from datetime import UTC, datetime
+
+from django.db import connection
+from django.test import TestCase, TransactionTestCase
+
+from chassis.testing import OutboxContentionTests, OutboxTests
+from messaging import hosts
+from messaging.models import Host, Message, State
+from messaging.tests import base
+
+
+class ProcessingRows:
+    """Messages whose task should have ended by now."""
+
+    changes = {"state": State.DEAD, "webhook_api_key": "k.k"}
+
+    def make_row(self):
+        message = base.accept()
+        base.due_in(message, 0)
+        return message
+
+    def due(self):
+        return Message.objects.due_for_processing()
+
+
+class DeliveringRows(ProcessingRows):
+    """Messages whose result is to be posted."""
+
+    changes = {"state": State.GONE}
+
+    def setUp(self):
+        self.host = Host.objects.create(name=base.PRODUCER)
+
+    def make_row(self):
+        message = base.finished()
+        Message.objects.filter(pk=message.pk).update(claims=0)
+        base.due_in(message, 0)
+        message.refresh_from_db()
+        return message
+
+    def due(self):
+        return hosts.rows_of(self.host)
+
+
+class ProcessingOutboxTests(ProcessingRows, OutboxTests, TestCase):
+    pass
+
+
+class DeliveringOutboxTests(DeliveringRows, OutboxTests, TestCase):
+    pass
+
+
+class ProcessingContentionTests(ProcessingRows, OutboxContentionTests, TransactionTestCase):
+    pass
+
+
+class DeliveringContentionTests(DeliveringRows, OutboxContentionTests, TransactionTestCase):
+    pass
+
+
+class PlanTests(TestCase):
+    """The plan of each hot query on many rows, nearly all of them of no interest to it."""
+
+    @classmethod
+    def setUpTestData(cls):
+        message = base.accept()
+        host = message.host
+        tasks = base.TaskResult.objects.bulk_create(
+            base.TaskResult(task_id=f"t{number}", status="SUCCESS") for number in range(2000)
+        )
+        Message.objects.bulk_create(
+            Message(task=task, host=host, state=State.DELIVERED, **cls.columns()) for task in tasks
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+    @staticmethod
+    def columns():
+        given = base.body()
+        return {name: given[name] for name in base.services.BODY} | {"webhook_url": base.HOOK}
+
+    def plan(self, rows):
+        return rows.explain()
+
+    def assert_uses(self, index, rows):
+        plan = self.plan(rows)
+        self.assertIn(index, plan)
+        # No scan of the whole table, in the words of either database.
+        self.assertNotRegex(
+            plan, r"Seq Scan on messaging_message|SCAN messaging_message\b(?! USING)"
+        )
+
+    def test_the_sweeps_claim_uses_its_index(self):
+        rows = Message.objects.due_for_processing().values("pk")[:100]
+        self.assert_uses("message_processing_due", rows)
+
+    def test_a_hosts_claim_uses_its_index(self):
+        rows = hosts.rows_of(Host.objects.get()).values("pk")[:8]
+        self.assert_uses("message_delivering_due", rows)
+
+    def test_a_probes_claim_uses_its_index(self):
+        host = Host.objects.get()
+        host.open_until = host.failing_since = datetime.now(UTC)
+        self.assert_uses("message_delivering_due", hosts.rows_of(host).values("pk")[:1])
+
+    def test_the_look_for_waiting_hosts_uses_its_index(self):
+        rows = Message.objects.delivering().filter(host=Host.objects.get(), due_at__lte=hosts.Now())
+        self.assert_uses("message_delivering_due", rows)

@@ -1,0 +1,96 @@
+"""How many queries the hot paths take; a number that grows is a step back."""
+
+from django.test import TestCase, TransactionTestCase
+
+from messaging import delivery, processing, results
+from messaging.models import Message, State
+from messaging.tests import base
+from messaging.tests.base import PROCESS, SEND, TASKS, accept, body, finished, new_id
+
+
+class RequestTests(TestCase):
+    def setUp(self):
+        base.fresh(self)
+        self.api = base.client()
+        accept()  # so that the host is known, as it nearly always is
+
+    def assert_queries(self, number, method, path, given=None, status=200):
+        with self.assertNumQueries(number):
+            response = getattr(self.api, method)(path, given)
+        self.assertEqual(response.status_code, status, response.content)
+
+    # The key, the transaction (2), the known ids, the hosts, the tasks, the messages.
+    def test_one_message_takes_seven(self):
+        self.assert_queries(7, "post", SEND, body(message_id=new_id()), 202)
+
+    def test_fifty_messages_take_no_more(self):
+        given = [body(message_id=new_id()) for _ in range(50)]
+        self.assert_queries(7, "post", SEND, given, 202)
+
+    def test_fifty_known_ones_take_eight(self):
+        rows = [finished() for _ in range(50)]
+        Message.objects.update(state=State.DEAD)
+        given = [body(message_id=str(row.message_id)) for row in rows]
+        self.assert_queries(8, "post", SEND, given, 202)
+
+    def test_a_message_processed_at_once_takes_thirteen(self):
+        self.assert_queries(13, "post", PROCESS, body(message_id=new_id()))
+
+    def test_a_task_is_shown_with_three_and_a_page_of_them_too(self):
+        message = finished()
+        self.assert_queries(3, "get", f"{TASKS}{message.task.task_id}/")
+        for _ in range(30):
+            finished()
+        self.assert_queries(3, "get", TASKS + "?page_size=30")
+
+
+class WorkerTests(TransactionTestCase):
+    """Without the transaction of a test around them, whose savepoints would count too."""
+
+    def setUp(self):
+        base.fresh(self)
+
+    def test_a_result_takes_five(self):
+        """The transaction (2), the row locked, stored, and its message made due."""
+        message = accept()
+        with self.assertNumQueries(5):
+            results.store(message.task.task_id, status="SUCCESS", result='"x"')
+
+    def test_a_delivery_takes_seven_whether_of_one_or_of_many(self):
+        """The hosts, a claim, the results; the transaction (2), outcomes and attempts."""
+        base.webhook_answers(self, 200)
+        for count in (1, 8):
+            for _ in range(count):
+                finished()
+            sends = delivery.Sends()
+            with self.subTest(count), self.assertNumQueries(7):
+                sends._begin()
+                delivery.wait(sends.open)
+                sends._end(set(sends.open))
+            self.assertEqual(base.count(state=State.DELIVERING), 0)
+
+    def test_failures_take_two_more_for_their_host(self):
+        base.webhook_answers(self, 503)
+        for _ in range(4):
+            finished()
+        sends = delivery.Sends()
+        with self.assertNumQueries(9):
+            sends._begin()
+            delivery.wait(sends.open)
+            sends._end(set(sends.open))
+
+    def test_a_sweep_takes_five_whether_of_one_or_of_many(self):
+        base.clear_queues()
+        for count in (1, 20):
+            for _ in range(count):
+                accept()
+            base.due_in(Message.objects.all(), 0)
+            with self.subTest(count), self.assertNumQueries(5):
+                processing.publish_batch()
+        base.clear_queues()
+
+    def test_a_look_that_finds_nothing_takes_one(self):
+        with self.assertNumQueries(1):
+            self.assertEqual(delivery.Sends().step(), 0)
+        with self.assertNumQueries(1):
+            self.assertEqual(processing.publish_batch(), 0)
