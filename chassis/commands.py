@@ -1,12 +1,28 @@
 """What the commands of both services share; each service's own say which rows they are about."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
 PER_SECOND = 50  # rows made due, so that a receiver that has just recovered is not run over
+
+
+def at_most(most: float) -> Callable[[str], float]:
+    """For argparse: a number from 0 to `most`, which a date can still be counted back by."""
+
+    def read(text: str) -> float:
+        value = float(text)
+        if not 0 <= value <= most:  # nor is NaN
+            raise ArgumentTypeError(f"{text} is not from 0 to {most:g}")
+        return value
+
+    return read
+
+
+MOST_DAYS = 36500
 
 
 class RedeliverCommand(BaseCommand):
@@ -17,7 +33,7 @@ class RedeliverCommand(BaseCommand):
         parser.add_argument("--dead", action="store_true", help=self.dead_help)
         parser.add_argument(
             "--older-than",
-            type=float,
+            type=at_most(MOST_DAYS * 24 * 60),
             metavar="MINUTES",
             help="all that are unfinished after so long",
         )
@@ -65,7 +81,9 @@ class PruneCommand(BaseCommand):
     """Deletes what is finished and old, in small batches, until nothing is left to delete."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days", type=float, help="how old, instead of RETENTION_DAYS")
+        parser.add_argument(
+            "--days", type=at_most(MOST_DAYS), help="how old, instead of RETENTION_DAYS"
+        )
 
     def batch(self, days: float | None) -> dict[str, int]:
         raise NotImplementedError

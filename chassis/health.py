@@ -2,7 +2,7 @@
 
 import logging
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
@@ -35,7 +35,7 @@ def _database_problem() -> str:
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):
                 return "migrations are missing: run `manage.py migrate`"
             _migrated = True
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("not ready: %s", error)
         return "can't be reached"
     return ""

@@ -2,13 +2,17 @@
 
 from unittest.mock import patch
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import TestCase
 
 
 def away(execute, *args):
     raise OperationalError("connection refused: secret-host")
+
+
+def closed(execute, *args):
+    raise InterfaceError("connection already closed")
 
 
 class HealthTests(TestCase):
@@ -26,14 +30,16 @@ class HealthTests(TestCase):
         self.assertEqual(response.json(), {"status": "ready", "database": "ok"})
 
     def test_it_is_not_ready_without_the_database(self):
-        with (
-            connection.execute_wrapper(away),
-            self.assertLogs("chassis.health", "WARNING"),
-            self.assertLogs("django.request", "ERROR"),
-        ):
-            response = self.client.get("/health/ready")
-        self.assertEqual(response.status_code, 503)
-        self.assertEqual(response.json(), {"status": "not ready", "database": "can't be reached"})
+        for failure in (away, closed):
+            with (
+                connection.execute_wrapper(failure),
+                self.assertLogs("chassis.health", "WARNING"),
+                self.assertLogs("django.request", "ERROR"),
+            ):
+                response = self.client.get("/health/ready")
+            self.assertEqual(response.status_code, 503)
+            expected = {"status": "not ready", "database": "can't be reached"}
+            self.assertEqual(response.json(), expected)
 
     def test_it_is_not_ready_before_its_migrations_and_is_after_them(self):
         last = MigrationRecorder.Migration.objects.filter(app="rest_framework_api_key").last()

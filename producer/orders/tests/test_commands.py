@@ -176,6 +176,11 @@ class RedeliverTests(OrdersTestCase):
             with self.subTest(args), self.assertRaisesMessage(CommandError, "Give either"):
                 run("redeliver", *args)
 
+    def test_a_time_that_is_none_is_said(self):
+        for bad in ("-1", "nan", "inf", "1e300", "soon"):
+            with self.subTest(bad), self.assertRaisesMessage(CommandError, "--older-than"):
+                run("redeliver", f"--older-than={bad}")
+
     def test_many_are_spread_over_time(self):
         self.assertIn("over 0 s", run("redeliver", "--dead"))
         for _ in range(99):
@@ -222,6 +227,13 @@ class PruneTests(OrdersTestCase):
         self.attempt(days=3)
         self.assertIn("nothing", run("prune", "--days", "4"))
         self.assertIn("1 attempts", run("prune", "--days", "2"))
+
+    def test_a_number_of_days_that_is_none_is_said_and_nothing_goes(self):
+        self.attempt(days=3)
+        for bad in ("-1", "nan", "inf", "1e300", "soon"):
+            with self.subTest(bad), self.assertRaisesMessage(CommandError, "--days"):
+                run("prune", f"--days={bad}")
+        self.assertEqual(SendAttempt.objects.count(), 1)
 
     def test_it_goes_on_in_batches_until_nothing_is_left(self):
         for _ in range(5):
