@@ -5,6 +5,9 @@ import os
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
+# Loaded once, before the port is opened: whoever connects to a service that starts, or to the one
+# process that is left, is refused or answered, and does not wait for the loading.
+preload_app = True
 keepalive = 75  # the services keep their connections to each other
 timeout = 30
 graceful_timeout = 8  # below the 10 s that a container is given to stop

@@ -41,6 +41,15 @@ class AppTests(TestCase):
         self.assertEqual(worker.work_queue("q").queue_arguments, {"x-queue-type": "quorum"})
 
 
+class ReconnectTests(TestCase):
+    def test_a_broker_that_is_away_is_looked_for_in_pauses_that_do_not_grow(self):
+        consumer = object.__new__(worker.Consumer)
+        consumer.app, consumer.first_connection_attempt = current_app, False
+        connect = Mock()
+        consumer.ensure_connected(SimpleNamespace(ensure_connection=connect))
+        self.assertEqual(connect.call_args.kwargs["interval_step"], 0)
+
+
 class SafetyRingTests(TestCase):
     def start(self, *queues):
         """A step that was started in a worker of these queues, and what its timer calls."""
