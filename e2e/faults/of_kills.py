@@ -112,32 +112,36 @@ def kill_receiver_of_messages(stage: Stage) -> None:
     stage.ready("consumer-web")
 
 
-def storing(stage: Stage) -> int:
-    """How many of the consumer's sessions wait for the lock on the results."""
-    rows = stage.sql(
-        "consumer",
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND wait_event_type = 'Lock' AND query LIKE '%%FOR UPDATE%%'",
-    )
-    return int(rows[0][0])
+HOLD = """
+CREATE FUNCTION fault_hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW;
+END $$;
+CREATE TRIGGER fault_hold BEFORE UPDATE ON django_celery_results_taskresult
+FOR EACH ROW EXECUTE FUNCTION fault_hold()
+"""
+RELEASE = "DROP TRIGGER fault_hold ON django_celery_results_taskresult; DROP FUNCTION fault_hold"
+HELD = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 @row("kill-worker-while-storing")
 def kill_worker_while_storing(stage: Stage) -> None:
-    """SIGKILL of the pool's children, then of the main process, while results are being stored."""
+    """SIGKILL of the pool's children, or of the main process, as they store, and just after."""
+    stage.sql("consumer", HOLD)
     for main in (False, True, False, True):
         with stage.consumer.connected() as connection, connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE django_celery_results_taskresult IN EXCLUSIVE MODE")
-            until(lambda: storing(stage), within=30, what="a task is storing its result")
+            cursor.execute("SELECT pg_advisory_xact_lock(1)")
+            until(
+                lambda: stage.consumer.value(HELD) > 1, within=30, what="results are being stored"
+            )
             if main:
                 stage.processes.kill("consumer-worker")
             else:
-                for _ in stage.children_of("consumer-worker"):
-                    stage.kill_child("consumer-worker")
-        stage.some_time(0.0, 0.05)  # just after the lock is gone, some have stored
+                stage.kill_child("consumer-worker")
+        stage.some_time(0.0, 0.02)  # whoever is left stores now
         stage.kill_child("consumer-worker")
         stage.pause(4)
     stage.ready("consumer-worker")
+    stage.sql("consumer", RELEASE)
 
 
 @row("suspend-worker-child")

@@ -292,7 +292,7 @@ def small_disk(stage: Stage, service: str) -> Path:
     space.mkdir()
     stage.servers[service].own(space)
     database = stage.producer if service == "producer" else stage.consumer
-    with databases.connect(database.url) as connection:
+    with contextlib.closing(databases.connect(database.url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLESPACE small LOCATION %s", [str(space)])

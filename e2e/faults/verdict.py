@@ -103,11 +103,10 @@ def _judge_orders(
     confirmed = {uuid for uuid, (status, *_) in orders.items() if status == "confirmed"}
     cancelled = [uuid for uuid, (status, *_) in orders.items() if status == "cancelled"]
     verdict.confirmed = len(accepted & confirmed)
-    verdict.lost = max(0, len(accepted - confirmed) - verdict.row.cancelled)
+    verdict.lost = len(accepted - confirmed)
     verdict.check(len(cancelled) == verdict.row.cancelled, f"{len(cancelled)} orders are cancelled")
-    verdict.check(
-        accepted == orders.keys(), f"{len(orders.keys() - accepted)} orders that nobody was told of"
-    )
+    untold = len(orders.keys() - accepted - set(cancelled))
+    verdict.check(not untold, f"{untold} orders that nobody was told of")
     early = [updated for _, created, updated in orders.values() if created <= ended_at]
     verdict.recover = max(0.0, max(early, default=0.0) - ended_at)
     moves = Counter(_plain(of) for (of,) in database.rows("SELECT of FROM fault_notes"))
