@@ -78,6 +78,39 @@ class NewestFirst(CursorPagination):
             {"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data}
         )
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A page in the OpenAPI document."""
+        link = {
+            "type": ["string", "null"],
+            "format": "uri",
+            "description": "The URL of the page of older ones; null on the last.",
+            "example": None,
+        }
+        back = {**link, "description": "The URL of the page of newer ones; null on the first."}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {"next": link, "previous": back, "results": schema},
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """A list's parameters in the OpenAPI document."""
+        size = {"type": "integer", "minimum": 1, "default": self.page_size}
+        return [
+            {
+                "name": self.cursor_query_param,
+                "in": "query",
+                "description": "As `next` and `previous` have it.",
+                "schema": {"type": "string"},
+            },
+            {
+                "name": self.page_size_query_param,
+                "in": "query",
+                "description": f"How many in a page; at most {self.max_page_size} are given.",
+                "schema": size,
+            },
+        ]
+
 
 def filtered(
     request: Request, filters: type[Serializer[Any]], rows: QuerySet[Any]

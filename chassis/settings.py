@@ -204,6 +204,8 @@ def rest_framework(*, trusted_proxies: int) -> dict[str, Any]:
         "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
         "DEFAULT_PAGINATION_CLASS": "chassis.api.NewestFirst",
         "DEFAULT_METADATA_CLASS": "chassis.api.NoMetadata",
+        "DEFAULT_SCHEMA_CLASS": "chassis.openapi.AutoSchema",
+        "SCHEMA_COERCE_PATH_PK": False,
         "EXCEPTION_HANDLER": "chassis.problems.exception_handler",
         "UNAUTHENTICATED_USER": None,
         "COERCE_DECIMAL_TO_STRING": True,

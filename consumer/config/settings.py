@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chassis import settings as base
 from chassis.logs import logging_config
+from chassis.openapi_settings import spectacular
 from chassis.worker import ring_queue, work_queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -45,6 +46,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_api_key",
     "django_celery_results",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "chassis",
     "messaging",
 ]
@@ -59,6 +62,17 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = base.AUTH_PASSWORD_VALIDATORS
 PASSWORD_HASHERS = base.TEST_PASSWORD_HASHERS if env.testing else base.PASSWORD_HASHERS
 REST_FRAMEWORK = base.rest_framework(trusted_proxies=TRUSTED_PROXIES)
+SPECTACULAR_SETTINGS = spectacular(
+    title="Consumer: messages",
+    description="Does the work that a message asks for, as a task, and posts the task's result to "
+    "the message's `webhook_url`. For services: every call wants an API key.",
+    local="http://127.0.0.1:8000",
+    tags={
+        "messages": "Work to be done",
+        "tasks": "Its results, and their deliveries",
+    },
+    webhooks=["messaging.schema_webhook.RESULT"],
+)
 
 USE_TZ = True
 TIME_ZONE = "UTC"

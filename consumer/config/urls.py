@@ -1,10 +1,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from chassis import health
+from chassis import documents, health
 
 urlpatterns = [
     path("api/v1/consumer/", include("messaging.urls")),
+    *documents.urlpatterns,
     path("admin/", admin.site.urls),
     *health.urlpatterns,
 ]

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication, IsServiceKey
 from chassis.problems import Conflict
-from messaging import processing, results, serializers, services
+from messaging import processing, results, schema, serializers, services
 from messaging.models import DeliveryAttempt, Message
 from messaging.permissions import ServiceKeyOrOwnTask
 
@@ -26,6 +26,7 @@ ATTEMPTS = Prefetch(
 )
 
 
+@schema.send_message
 class SendMessageView(APIView):
     """Accepts one message, or a list of them; answers at once with the task that handles each."""
 
@@ -57,6 +58,7 @@ class SendMessageView(APIView):
         return {"task_id": task.task_id, "status": task.status, "url": url}
 
 
+@schema.process_message
 class ProcessMessageView(APIView):
     """Does a message's work within the request; its result is stored and posted back like any
     other.
@@ -74,6 +76,7 @@ class ProcessMessageView(APIView):
         )
 
 
+@schema.tasks
 class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     """Tasks with their results and deliveries. A task that has a message can't be edited."""
 
@@ -131,6 +134,7 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
             raise Conflict("A task can be deleted once its delivery has ended.")
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    @schema.redeliver
     def redeliver(self, request: Request, pk: str) -> Response:
         task = self.get_object()
         if not services.redeliver(messages=Message.objects.filter(task=task)):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chassis import settings as base
 from chassis.logs import logging_config
+from chassis.openapi_settings import spectacular
 from chassis.worker import ring_queue
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -43,6 +44,8 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "rest_framework_api_key",
     "phonenumber_field",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "chassis",
     "users",
     "orders",
@@ -60,6 +63,18 @@ AUTHENTICATION_BACKENDS = ["users.backends.UsernameOrEmailBackend"]
 AUTH_PASSWORD_VALIDATORS = base.AUTH_PASSWORD_VALIDATORS
 PASSWORD_HASHERS = base.TEST_PASSWORD_HASHERS if env.testing else base.PASSWORD_HASHERS
 REST_FRAMEWORK = base.rest_framework(trusted_proxies=TRUSTED_PROXIES)
+SPECTACULAR_SETTINGS = spectacular(
+    title="Producer: orders",
+    description="Takes customers' orders. An order is `pending` until the consumer has done its "
+    "work and posted the result to the order's webhook; then it is `confirmed` or `cancelled`.",
+    local="http://127.0.0.1:7000",
+    tags={
+        "account": "A user's account and token",
+        "orders": "A user's own orders; staff see all",
+        "webhook": "Where a task's result arrives",
+        "task results": "What the consumer's tasks answered",
+    },
+)
 
 USE_TZ = True
 TIME_ZONE = "UTC"

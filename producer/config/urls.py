@@ -1,11 +1,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from chassis import health
+from chassis import documents, health
 
 urlpatterns = [
     path("api/v1/users/", include("users.urls")),
     path("api/v1/data/", include("orders.urls")),
+    *documents.urlpatterns,
     path("admin/", admin.site.urls),
     *health.urlpatterns,
 ]

@@ -13,7 +13,7 @@ from rest_framework_api_key.models import APIKey
 
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication
-from orders import serializers, services, timeline
+from orders import schema, serializers, services, timeline
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from orders.permissions import IsUser, ReadsOwnOrWritesAsStaff
 
@@ -24,6 +24,7 @@ def shown(order: Order) -> dict[str, Any]:
     return serializers.order_json(order, order.items.all(), order.user.username)
 
 
+@schema.orders
 class OrderViewSet(viewsets.GenericViewSet[Order]):
     """A user's own orders; staff see all. Another user's order is answered like one that is not
     there.
@@ -88,10 +89,12 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         services.delete_order(order=self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    @schema.timeline_of_order
     def timeline(self, request: Request, uuid: str) -> Response:
         return Response(timeline.of(self.get_object()))
 
 
+@schema.task_results
 class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     """Results of the user's own orders; staff and service keys see all, and write by hand. It moves
     no order.

@@ -14,12 +14,13 @@ from rest_framework_api_key.models import APIKey
 from chassis import keys
 from chassis.bodies import parse_json, read_body
 from chassis.clock import Now
-from orders import services, signatures
+from orders import schema, services, signatures
 from orders.models import Order, OrderAPIKey
 from orders.permissions import KeyNotYetChecked
 from orders.serializers import WebhookSerializer
 
 
+@schema.webhook
 class ChangeOrderStatusView(APIView):
     """Takes `{task_id, status, result}` for one order, from whoever holds that order's key or a
     service key.

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chassis.throttle import address
-from users import services
+from users import schema, services
 from users.models import CustomUser
 from users.serializers import (
     NewUserSerializer,
@@ -35,6 +35,7 @@ class OpenPostView(APIView):
         return [] if self.request.method == "POST" else super().get_permissions()
 
 
+@schema.account
 class AccountView(OpenPostView):
     """POST creates an account; PUT, PATCH and DELETE act on the caller's own."""
 
@@ -64,6 +65,7 @@ class AccountView(OpenPostView):
         return Response(UserSerializer(user).data)
 
 
+@schema.token
 class TokenView(OpenPostView):
     """POST gives the account's token; PUT and PATCH replace it, DELETE revokes it."""
 
@@ -76,13 +78,15 @@ class TokenView(OpenPostView):
     def put(self, request: Request) -> Response:
         return _shown(services.replace_token(token=request.auth))
 
-    patch = put
+    def patch(self, request: Request) -> Response:
+        return self.put(request)
 
     def delete(self, request: Request) -> Response:
         services.revoke_token(user=_caller(request))
         return Response(status=204)
 
 
+@schema.me
 class MeView(APIView):
     """GET: the caller."""
 
