@@ -90,6 +90,7 @@ STATIC_URL = "static/"
 # Images have the folder and collect the admin's files there; a checkout serves them where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = DEBUG or env.testing  # or each test's client looks at all files anew
 
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
 # A browser tells hosts apart, not ports: both admins on one host need cookies of their own.
