@@ -5,6 +5,7 @@ import json
 import random
 from unittest import mock
 
+from django.db import OperationalError, connection
 from django.test import TestCase, override_settings
 from django_celery_results.models import TaskResult
 
@@ -83,6 +84,21 @@ class ProblemTests(EverywhereTestCase):
         with broken, self.assertLogs("django.request", "ERROR"):
             problem = self.assert_problem(self.api.get(TASKS), 500)
         self.assertNotIn("x7", json.dumps(problem))
+
+    def test_without_the_database_everything_is_503_with_a_time_to_come_back(self):
+        def away(*args):
+            raise OperationalError("server closed the connection")
+
+        for path in self.paths():
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                with (
+                    self.subTest(path, method=method),
+                    connection.execute_wrapper(away),
+                    self.assertLogs("django.request", "ERROR"),
+                ):
+                    response = self.api.generic(method, path, "{}", content_type="application/json")
+                    self.assertEqual(response.headers["Retry-After"], "2")
+                    self.assertNotIn("closed", json.dumps(self.assert_problem(response, 503)))
 
     def test_an_answer_carries_the_requests_id(self):
         response = self.api.get(TASKS, headers={"X-Request-ID": "abc-1"})

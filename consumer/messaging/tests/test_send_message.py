@@ -184,6 +184,15 @@ class AgainTests(SendTestCase):
         self.assertEqual((base.count(), base.tasks()), (1, 1))
         go.assert_not_called()
 
+    def test_an_id_is_the_same_however_it_is_written(self):
+        known = new_id()
+        answers = [
+            self.send(body(message_id=text)).json()
+            for text in (known, known.upper(), known.replace("-", ""), f"urn:uuid:{known}")
+        ]
+        self.assertEqual(answers, [answers[0]] * 4)
+        self.assertEqual(base.count(), 1)
+
     def test_the_answer_tells_how_the_task_stands_now(self):
         message = finished()
         again = self.send(body(message_id=str(message.message_id)))
