@@ -4,6 +4,7 @@ SQLite compares times as text, and Django writes six decimals: so does this, whe
 `Now()` writes three and a time is not equal to itself.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
@@ -32,6 +33,14 @@ class SecondsFromNow(models.Func):
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         template = "(STATEMENT_TIMESTAMP() + (%(expressions)s) * INTERVAL '1 second')"
         return self.as_sql(compiler, connection, template=template, **context)
+
+
+def as_time(value: Any) -> datetime:
+    """A time that a statement written by hand has read: SQLite has no type of its own for it."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(f"{value}+00:00")
+    time: datetime = value
+    return time
 
 
 def now_sql() -> str:

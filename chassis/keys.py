@@ -6,6 +6,7 @@ model (an OrderAPIKey, a TaskAPIKey) and opens one row. Only their hashes are st
 
 import hashlib
 import hmac
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +16,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework_api_key.models import AbstractAPIKey, APIKey
 from rest_framework_api_key.permissions import KeyParser
+
+from chassis.sql import Prepared
 
 PREFIX, SECRET = 8, 32  # characters, as the library makes them: "prefix.secret"
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -33,11 +36,17 @@ def usable(row: AbstractAPIKey | None, key: str) -> bool:
     return row is not None and not row.revoked and row.is_valid(key) and not row.has_expired
 
 
-def find(model: type[AbstractAPIKey], key: str, *related: str) -> AbstractAPIKey | None:
+def find(model: type[AbstractAPIKey], key: str) -> AbstractAPIKey | None:
     """The usable row of `model` that `key` opens, or None; one query."""
-    rows = model.objects.filter(prefix=key.partition(".")[0]).select_related(*related)
-    row = rows.first() if "\x00" not in key else None
+    if "\x00" in key:
+        return None
+    row = _by_prefix(model).one(prefix=key.partition(".")[0])
     return row if usable(row, key) else None
+
+
+@cache
+def _by_prefix(model: type[AbstractAPIKey]) -> "Prepared[AbstractAPIKey]":
+    return Prepared(lambda prefix: model.objects.filter(prefix=prefix).order_by(), prefix="prefix")
 
 
 def scoped_model() -> Any:

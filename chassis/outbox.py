@@ -11,13 +11,13 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby
 from typing import Any, TypeVar
 
 from django.db import connection, models
 
-from chassis.clock import Now, now_sql, seconds_from_now_sql
+from chassis.clock import Now, as_time, now_sql, seconds_from_now_sql
+from chassis.sql import Prepared
 from chassis.worker import stopping
 
 LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after 10)
@@ -78,13 +78,17 @@ class Outcome:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
+def claim(rows: "models.QuerySet[Row] | Prepared[Row]", limit: int, **values: Any) -> list[Row]:
     """Take up to `limit` of the `rows` (ordered by urgency) for one lease, each counted as an
-    attempt.
+    attempt. `rows` is a queryset or, being used so often, a prepared one of primary keys.
     """
-    model = rows.model
+    if isinstance(rows, Prepared):
+        chosen, params, model = rows.sql(**values)
+    else:
+        model = rows.model
+        chosen, params = rows.values("pk").query.sql_with_params()
     table = connection.ops.quote_name(model._meta.db_table)
-    chosen, params = rows.values("pk")[:limit].query.sql_with_params()
+    chosen = f"{chosen} LIMIT {limit:d}"
     if connection.vendor == "postgresql":
         # An array is computed once; a plain IN may run the query for each row and take too many.
         condition = f"id = ANY(ARRAY({chosen} FOR UPDATE SKIP LOCKED))"
@@ -97,8 +101,7 @@ def claim(rows: "models.QuerySet[Row]", limit: int) -> list[Row]:
     )
     claimed = list(model._default_manager.raw(statement, params))
     for row in claimed:
-        if isinstance(row.claimed_at, str):  # SQLite has no time type of its own
-            row.claimed_at = datetime.fromisoformat(f"{row.claimed_at}+00:00")
+        row.claimed_at = as_time(row.claimed_at)
     return claimed
 
 

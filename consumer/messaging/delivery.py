@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django_celery_results.models import TaskResult
 
-from chassis import http
+from chassis import http, sql
 from chassis.outbox import LOOK_AGAIN, Outcome, claim, drain, record
 from chassis.worker import stopping
 from messaging import hosts, services, webhook
@@ -23,6 +23,7 @@ from messaging.models import DeliveryAttempt, Host, Message
 logger = logging.getLogger(__name__)
 
 one_drain = threading.Lock()  # a process has one at a time
+LINGER = 0.01  # seconds
 SHARE = 4  # a host has at most one in so many of the sending threads
 
 
@@ -74,7 +75,9 @@ class Sends:
         handled = len(self.open)
         # With a thread free, look for new rows now and then; with none there is no need.
         patience = LOOK_AGAIN if handled < settings.WEBHOOK_THREADS else None
-        done, _ = wait(self.open, timeout=patience, return_when=FIRST_COMPLETED)
+        done, rest = wait(self.open, timeout=patience, return_when=FIRST_COMPLETED)
+        if done and rest:  # those that end together are recorded together
+            done, _ = wait(self.open, timeout=LINGER)
         if done and not stopping.is_set():
             self._end(done)
         return handled
@@ -113,7 +116,7 @@ class Sends:
             is_probe = host.open_until is not None
             if limit <= 0 or (is_probe and not hosts.take_probe(host)):
                 continue
-            rows = claim(hosts.rows_of(host), 1 if is_probe else limit)
+            rows = claim(hosts.ROWS_OF[is_probe], 1 if is_probe else limit, host=host.pk)
             claimed += [Send(row, host, is_probe) for row in rows]
         return claimed
 
@@ -143,7 +146,7 @@ def _record(ended: list[tuple[Send, http.Answer]]) -> None:
         )
     with transaction.atomic():
         record(outcomes)
-        DeliveryAttempt.objects.bulk_create(attempts)
+        sql.insert(attempts)
 
 
 def _note(ended: list[tuple[Send, http.Answer]]) -> None:

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Least, Random
 
 from chassis.clock import Now, SecondsFromNow
 from chassis.outbox import LEASE
+from chassis.sql import Prepared
 from messaging.models import Host, Message
 
 logger = logging.getLogger(__name__)
@@ -25,25 +26,36 @@ WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has rec
 
 def waiting() -> list[Host]:
     """Hosts with something to send now, in random turn: due rows, or a probe that is due."""
+    return list(WAITING())
+
+
+def _waiting() -> QuerySet[Host]:
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
     closed = Q(open_until__isnull=True) & Exists(rows.filter(due_at__lte=Now()))
     probing = Q(open_until__lte=Now()) & Exists(rows.filter(_unleased()))
-    return list(Host.objects.filter(closed | probing).order_by("?")[:AT_ONCE])
+    return Host.objects.filter(closed | probing).order_by("?")[:AT_ONCE]
 
 
-def rows_of(host: Host) -> QuerySet[Message]:
-    """The rows of a host to claim next; for a probe the least tried one, due or not, that nobody is
-    sending.
+def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:
+    """The rows of a host (its key) to claim next; for a probe the least tried one, due or not, that
+    nobody is sending.
     """
     rows = Message.objects.delivering().filter(host=host)
-    if host.open_until is None:
-        return rows.filter(due_at__lte=Now()).order_by("due_at")
-    return rows.filter(_unleased()).order_by("attempts", "due_at")
+    if probing:
+        return rows.filter(_unleased()).order_by("attempts", "due_at")
+    return rows.filter(due_at__lte=Now()).order_by("due_at")
 
 
 def _unleased() -> Q:
     """Rows that surely nobody is sending; one that is due within a lease might be."""
     return Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(LEASE))
+
+
+WAITING = Prepared(_waiting)
+ROWS_OF = {  # by whether it is for a probe
+    False: Prepared(lambda host: rows_of(host, probing=False).only("pk"), host=-1),
+    True: Prepared(lambda host: rows_of(host, probing=True).only("pk"), host=-1),
+}
 
 
 def take_probe(host: Host) -> bool:

@@ -16,6 +16,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
 
+from chassis.sql import Prepared
+
 logger = logging.getLogger(__name__)
 
 # What says nothing about the message: its task is published again when its row is due.
@@ -40,6 +42,12 @@ COLUMNS = [
 ]
 
 
+LOCKED = Prepared(
+    lambda task_id: TaskResult.objects.filter(task_id=task_id).select_for_update().order_by(),
+    task_id="task_id",
+)
+
+
 @transaction.atomic
 def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> bool:
     """Store a task's state and its result (JSON text); False where it is final already, or not
@@ -48,7 +56,7 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
     The row is locked, so the first final state wins. Saving it sends `post_save`, and the
     receiver's work is part of this transaction.
     """
-    row = TaskResult.objects.select_for_update().filter(task_id=task_id).first()
+    row = LOCKED.one(task_id=task_id)
     if row is None or row.status in states.READY_STATES:
         logger.info("result of %s not stored: %s", task_id, row.status if row else "no such task")
         return False

@@ -185,8 +185,7 @@ def begin_execution(*, task_id: str) -> bool:
 
 def schedule_delivery(*, task: TaskResult) -> None:
     """Have the result of a message that was still processing posted to its webhook."""
-    rows = Message.objects.filter(task=task, state=State.PROCESSING)
-    if _start_delivery(rows, Now()):
+    if Message.objects.begin_delivery(task=task):
         transaction.on_commit(delivery_bell.ring)
 
 

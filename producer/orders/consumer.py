@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from chassis import http, keys, logs
+from chassis import http, keys, logs, sql
 from chassis.outbox import Outcome, claim, record
 from orders.models import Order, OrderAPIKey, SendAttempt
 
@@ -22,6 +22,9 @@ RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # the last one without end
 ASK_AGAIN_SECONDS, ASK_AGAIN_MOST = 20, 600
 SINGLES_SECONDS = 5  # a refused list is sent one by one so long: it took 10, the last takes 10
 REFUSALS = (400, 413, 422)
+
+
+DUE = sql.Prepared(lambda: Order.objects.due().only("pk"))
 
 
 def dispatch_batch() -> int | None:
@@ -38,7 +41,7 @@ def dispatch_batch() -> int | None:
     answer_outcomes, attempts, reached = send(messages) if messages else ([], [], True)
     with transaction.atomic():
         record([*outcomes, *answer_outcomes])
-        SendAttempt.objects.bulk_create(attempts)
+        sql.insert(attempts)
     return len(claimed) if reached else None
 
 
@@ -47,7 +50,7 @@ def claim_orders() -> list[tuple[Order, str]]:
     """Claim due orders and make each one's key, in one transaction: an order deleted meanwhile
     waits for it.
     """
-    orders = claim(Order.objects.due(), BATCH)
+    orders = claim(DUE, BATCH)
     return list(zip(orders, _make_keys(orders), strict=True)) if orders else []
 
 

@@ -32,6 +32,16 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Orders whose message is to be sent now, the longest waiting first."""
         return self.filter(status=OrderStatus.PENDING, due_at__lte=Now()).order_by("due_at")
 
+    def settle(self, *, order: "Order", task_id: str, status: str) -> bool:
+        """Move a pending order on; False where it was settled before. By hand, being so hot."""
+        statement = (
+            f"UPDATE {self.model._meta.db_table} SET status = %s, task_id = %s, "  # noqa: S608
+            f"updated_at = {now_sql()} WHERE id = %s AND status = %s"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [status, task_id, order.pk, OrderStatus.PENDING])
+            return bool(cursor.rowcount)
+
 
 class Order(outbox.Outbox):
     """A customer's order, and its own outbox: its message is due to be sent while it is pending.

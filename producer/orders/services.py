@@ -10,6 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Random
 from rest_framework import serializers
 
+from chassis import sql
 from chassis.bell import Bell
 from chassis.clock import Now, SecondsFromNow
 from chassis.problems import Conflict, KeyReused
@@ -74,8 +75,9 @@ def _create_order(
         **fields,
     )
     order.message = snapshot(order)
-    order.save(force_insert=True)
-    items = OrderItem.objects.bulk_create(OrderItem(order=order, **item) for item in data["items"])
+    sql.insert([order])
+    items = [OrderItem(order=order, **item) for item in data["items"]]
+    sql.insert(items)
     transaction.on_commit(dispatch_bell.ring)
     return order, items
 
@@ -139,9 +141,7 @@ def record_result(*, order: Order, task_id: str, status: str, result: str) -> st
     """
     if TaskResult.objects.record(order=order, task_id=task_id, result=result) != order.pk:
         raise TaskOfAnotherOrder()
-    moved = Order.objects.filter(pk=order.pk, status=OrderStatus.PENDING).update(
-        status=status, task_id=task_id, updated_at=Now()
-    )
+    moved = Order.objects.settle(order=order, task_id=task_id, status=status)
     return status if moved else Order.objects.values_list("status", flat=True).get(pk=order.pk)
 
 

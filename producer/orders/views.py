@@ -6,7 +6,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.urls import reverse
 from rest_framework import exceptions, status, viewsets
-from rest_framework.authentication import TokenAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_api_key.models import APIKey
@@ -16,6 +15,7 @@ from chassis.keys import ApiKeyAuthentication
 from orders import schema, serializers, services, timeline
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from orders.permissions import IsUser, ReadsOwnOrWritesAsStaff
+from users.authentication import TokenAuthentication
 
 ITEMS = Prefetch("items", OrderItem.objects.order_by("id"))
 

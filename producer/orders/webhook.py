@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError
 from django.http import Http404
@@ -13,11 +14,20 @@ from rest_framework_api_key.models import APIKey
 
 from chassis import keys
 from chassis.bodies import parse_json, read_body
-from chassis.clock import Now
+from chassis.clock import Now, as_time
+from chassis.sql import Prepared
 from orders import schema, services, signatures
 from orders.models import Order, OrderAPIKey
 from orders.permissions import KeyNotYetChecked
 from orders.serializers import WebhookSerializer
+
+OWN_KEY = Prepared(
+    lambda prefix, uuid: (
+        OrderAPIKey.objects.filter(prefix=prefix, order__uuid=uuid).order_by().annotate(now=Now())
+    ),
+    prefix="prefix",
+    uuid=UUID(int=1),
+)
 
 
 @schema.webhook
@@ -32,7 +42,7 @@ class ChangeOrderStatusView(APIView):
     authentication_classes = [KeyNotYetChecked]
     permission_classes: list[Any] = []
 
-    def post(self, request: Request, uuid: str) -> Response:
+    def post(self, request: Request, uuid: UUID) -> Response:
         raw: Any = request._request  # read as bytes: its signature is checked before it is parsed
         key: Any = request.auth
         body = read_body(raw)
@@ -49,19 +59,14 @@ class ChangeOrderStatusView(APIView):
         return Response({"uuid": str(order.uuid), "status": status})
 
     @staticmethod
-    def _order(uuid: str, key: str) -> tuple[Order, datetime]:
-        """The order, and the database's time; one query where the key is the order's own."""
+    def _order(uuid: UUID, key: str) -> tuple[Order, datetime]:
+        """The order, by its key columns, and the database's time; one query for its own key."""
         prefix = key.partition(".")[0].replace("\x00", "")
-        own = (
-            OrderAPIKey.objects.filter(prefix=prefix, order__uuid=uuid)
-            .select_related("order")
-            .annotate(now=Now())
-            .first()
-        )
+        own: Any = OWN_KEY.one(prefix=prefix, uuid=uuid)
         if own is not None:
             if not keys.usable(own, key):
                 raise exceptions.AuthenticationFailed(keys.BAD_KEY)
-            return own.order, own.now
+            return Order(pk=own.order_id, uuid=uuid), as_time(own.now)
         order = Order.objects.filter(uuid=uuid).annotate(now=Now()).first()
         if order is None:
             raise Http404

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rest_framework.authentication import TokenAuthentication
 from rest_framework.authtoken.models import Token
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from rest_framework.views import APIView
 
 from chassis.throttle import address
 from users import schema, services
+from users.authentication import TokenAuthentication
 from users.models import CustomUser
 from users.serializers import (
     NewUserSerializer,

@@ -15,7 +15,7 @@ from django_celery_results.models import TaskResult
 from chassis import outbox
 from chassis.worker import stopping
 from messaging import delivery, services
-from messaging.models import DeliveryAttempt, Message, State
+from messaging.models import Message, State
 from messaging.tasks import deliver_results
 from messaging.tests import base
 from messaging.tests.base import accept, answer, finish, finished
@@ -237,9 +237,7 @@ class DatabaseAwayTests(DeliveryTestCase):
     def test_outcome_and_attempt_are_recorded_together_or_not_at_all(self):
         message = finished()
         base.webhook_answers(self, 200)
-        failing = mock.patch.object(
-            DeliveryAttempt.objects, "bulk_create", side_effect=OperationalError("away")
-        )
+        failing = mock.patch.object(delivery.sql, "insert", side_effect=OperationalError("away"))
         with failing, self.assertRaises(OperationalError):
             base.deliver()
         self.assertEqual(self.states(message), [State.DELIVERING])

@@ -41,7 +41,7 @@ class DeliveringRows(ProcessingRows):
         return message
 
     def due(self):
-        return hosts.rows_of(self.host)
+        return hosts.rows_of(self.host.pk, probing=False)
 
 
 class ProcessingOutboxTests(ProcessingRows, OutboxTests, TestCase):
@@ -97,13 +97,14 @@ class PlanTests(TestCase):
         self.assert_uses("message_processing_due", rows)
 
     def test_a_hosts_claim_uses_its_index(self):
-        rows = hosts.rows_of(Host.objects.get()).values("pk")[:8]
+        rows = hosts.rows_of(Host.objects.get().pk, probing=False).values("pk")[:8]
         self.assert_uses("message_delivering_due", rows)
 
     def test_a_probes_claim_uses_its_index(self):
         host = Host.objects.get()
         host.open_until = host.failing_since = datetime.now(UTC)
-        self.assert_uses("message_delivering_due", hosts.rows_of(host).values("pk")[:1])
+        rows = hosts.rows_of(host.pk, probing=True).values("pk")[:1]
+        self.assert_uses("message_delivering_due", rows)
 
     def test_the_look_for_waiting_hosts_uses_its_index(self):
         rows = Message.objects.delivering().filter(host=Host.objects.get(), due_at__lte=hosts.Now())

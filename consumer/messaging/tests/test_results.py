@@ -172,7 +172,9 @@ class BackendTests(TransactionTestCase):
             self.assertIs(self.backend.exception_safe_to_retry(error), expected)
 
     def test_a_receiver_that_fails_leaves_neither_result_nor_delivery(self):
-        failing = mock.patch.object(Message.objects, "filter", side_effect=DatabaseError("no"))
+        failing = mock.patch.object(
+            Message.objects, "begin_delivery", side_effect=DatabaseError("no")
+        )
         with failing, self.assertRaises(DatabaseError):
             self.backend.mark_as_done(self.task.task_id, "lost")
         self.assertEqual(self.stored(), ("PENDING", None))

@@ -1,0 +1,56 @@
+"""Statements that are compiled once (chassis.sql) do what the ORM's do."""
+
+from uuid import UUID, uuid4
+
+from django.test import TestCase
+
+from chassis import sql
+from orders.models import Order, OrderItem
+from orders.tests.base import make_order, make_user
+
+BY_UUID = sql.Prepared(lambda uuid: Order.objects.filter(uuid=uuid), uuid=UUID(int=1))
+
+
+class PreparedTests(TestCase):
+    def test_it_finds_what_the_queryset_finds(self):
+        user = make_user()
+        order, other = make_order(user), make_order(user)
+        self.assertEqual(list(BY_UUID(uuid=order.uuid)), [order])
+        self.assertEqual(BY_UUID.one(uuid=other.uuid).message, other.message)
+
+    def test_it_finds_nothing_where_there_is_nothing(self):
+        self.assertIsNone(BY_UUID.one(uuid=uuid4()))
+
+    def test_it_takes_one_query_each_time(self):
+        order = make_order(make_user())
+        with self.assertNumQueries(2):
+            BY_UUID.one(uuid=order.uuid)
+            BY_UUID.one(uuid=order.uuid)
+
+    def test_a_parameter_that_is_not_in_the_sql_is_refused(self):
+        lost = sql.Prepared(lambda uuid: Order.objects.all(), uuid=UUID(int=1))
+        with self.assertRaisesMessage(ValueError, "uuid"):
+            lost.one(uuid=uuid4())
+
+
+class InsertTests(TestCase):
+    def test_each_row_gets_its_own_key_and_the_databases_defaults(self):
+        order = make_order(make_user())
+        items = [OrderItem(order=order, item_name=f"n{i}", price=i, quantity=1) for i in range(5)]
+        with self.assertNumQueries(1):
+            sql.insert(items)
+        for item in items:
+            self.assertEqual(OrderItem.objects.get(pk=item.pk).item_name, item.item_name)
+
+    def test_what_the_database_fills_in_is_read_as_the_orm_reads_it(self):
+        made = make_order(make_user())
+        copy = Order(user=made.user, address="a", phone_number="+21658741196", total_paid=1)
+        copy.currency, copy.message = "TND", {"a": 1}
+        sql.insert([copy])
+        stored = Order.objects.get(pk=copy.pk)
+        for name in ("created_at", "updated_at", "due_at", "uuid", "order_key"):
+            self.assertEqual(getattr(copy, name), getattr(stored, name), name)
+
+    def test_no_rows_take_no_query(self):
+        with self.assertNumQueries(0):
+            sql.insert([])
