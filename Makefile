@@ -10,11 +10,12 @@ LOCKED = requirements-producer.txt requirements-consumer.txt requirements-dev.tx
 DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
-.PHONY: help up demo test test-services check check-lint check-producer check-consumer \
+.PHONY: help up demo test test-services e2e-compose \
+	check check-lint check-compose check-producer check-consumer \
 	faults bench format lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 up: .venv/ready ## Start both services and their workers here; Ctrl-C stops all
 	@$(PY) -m e2e.up
@@ -46,6 +47,9 @@ test-services: .venv/ready ## The same on PostgreSQL and RabbitMQ, at DATABASE_U
 		DATABASE_URL='$(SERVER)consumer' TEST_BROKER_URL='$(BROKER_URL)',\
 		E2E_DATABASE_URL='$(DATABASE_URL)' E2E_BROKER_URL='$(BROKER_URL)')
 
+e2e-compose: .venv/ready ## Run the containers, restart their servers under load; COMPOSE="docker compose"
+	@$(PY) -m e2e.compose_tests
+
 # A production environment whose secrets are made anew for each command and kept nowhere.
 RANDOM = "$$(head -c 48 /dev/urandom | base64)"
 PRODUCTION = $(HERMETIC) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=shop.example SECRET_KEY=$(RANDOM) \
@@ -53,12 +57,22 @@ PRODUCTION = $(HERMETIC) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=shop.examp
 	WEBHOOK_SIGNING_SECRETS=whsec_$(RANDOM)
 MYPY = $(PRODUCTION) MYPYPATH=..:. ../$(PY) -m mypy --config-file ../pyproject.toml --explicit-package-bases
 
-check: check-lint check-producer check-consumer ## Lint, types, complete migrations, and a production's settings
+check: check-lint check-compose check-producer check-consumer ## Lint, types, complete migrations, and a production's settings
 
 check-lint: .venv/ready
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	bash -n .ci/run
+
+# The containers' files, as every client that is installed reads them.
+check-compose:
+	@for compose in docker-compose "docker compose"; do \
+		$$compose version >/dev/null 2>&1 || continue; \
+		echo "$$compose: the containers, to try out and in production"; \
+		$$compose config --quiet && \
+			SECRETS_DIR=/secrets PRODUCER_HOSTS=a.example CONSUMER_HOSTS=b.example TRUSTED_PROXIES=1 \
+			$$compose -f docker-compose.yml -f docker-compose.production.yml config --quiet || exit; \
+	done
 
 # Each service by itself, since both have a package `config`; what crosses them goes with the producer.
 ACROSS_producer = ../e2e $(if $(wildcard bench/*.py),../bench)
