@@ -151,6 +151,12 @@ class AnswerTests(EverywhereCase):
     def test_an_answer_in_another_format_than_json_is_406(self):
         self.assert_problem(self.client.get(ORDERS, headers={"Accept": "text/html"}), 406)
 
+    def test_an_unknown_parameter_changes_nothing(self):
+        for query in ("format=xml", "colour=red", "limit=1&offset=5", "ordering=user"):
+            with self.subTest(query):
+                response = self.client.get(f"{ORDERS}?{query}")
+                self.assertEqual(len(response.json()["results"]), 1)
+
     def test_an_error_of_the_server_is_a_problem_without_a_trace(self):
         def fail(execute, sql, *args):
             raise RuntimeError("secret detail")
