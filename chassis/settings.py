@@ -12,6 +12,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 import chassis.broker  # noqa: F401  # registers the embedded broker with kombu
 
@@ -74,9 +75,20 @@ class Environment:
             )
         return value
 
-    def secrets(self, name: str, development: str) -> list[str]:
-        """A comma-separated list of secrets, the first one in use, the rest still accepted."""
-        return [item.strip() for item in self.secret(name, development).split(",") if item.strip()]
+    def signing_secrets(self, name: str, development: str) -> list[str]:
+        """A comma-separated list of Standard Webhooks secrets: `whsec_` and base64.
+
+        Raises ImproperlyConfigured where one is malformed, rather than at the first webhook.
+        """
+        found = [item.strip() for item in self.secret(name, development).split(",")]
+        for number, item in enumerate(found, 1):
+            try:
+                Webhook(item)
+            except (ValueError, EmptyWebhookSecretError):  # which would show the secret
+                raise ImproperlyConfigured(
+                    f"{self.service}: the {number}. secret in {name} is not `whsec_` and base64."
+                ) from None
+        return found
 
     def log_level(self) -> str:
         """LOG_LEVEL; under test what is provoked on purpose is not shown."""

@@ -28,7 +28,7 @@ WEBHOOK_ALLOWED_ORIGINS = env.items(
     "WEBHOOK_ALLOWED_ORIGINS",
     [PRODUCER_URL, "http://127.0.0.1:7000"] if env.development else [PRODUCER_URL],
 )
-WEBHOOK_SIGNING_SECRETS = env.secrets(
+WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
     "WEBHOOK_SIGNING_SECRETS", "whsec_aW5zZWN1cmUtZGV2ZWxvcG1lbnQ="
 )
 WEBHOOK_THREADS = int(env.number("WEBHOOK_THREADS", 32))

@@ -24,7 +24,7 @@ PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")
 CONSUMER_URL = env.text("CONSUMER_URL", "http://127.0.0.1:8000").rstrip("/")
 CONSUMER_API_KEY = env.secret("CONSUMER_API_KEY", "consumer.insecure-development-key")
 SERVICE_API_KEY = env.secret("SERVICE_API_KEY", "producer.insecure-development-key")
-WEBHOOK_SIGNING_SECRETS = env.secrets(
+WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
     "WEBHOOK_SIGNING_SECRETS", "whsec_aW5zZWN1cmUtZGV2ZWxvcG1lbnQ="
 )
 WEBHOOK_SIGNATURE_REQUIRED = env.flag("WEBHOOK_SIGNATURE_REQUIRED", default=False)

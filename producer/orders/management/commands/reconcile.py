@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from chassis.commands import MOST_DAYS, at_most
 from orders import consumer, reconciliation
 
 
@@ -20,7 +21,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--hours", type=float, default=24.0, help="how far back (default 24)")
+        hours = at_most(MOST_DAYS * 24)
+        parser.add_argument("--hours", type=hours, default=24.0, help="how far back (default 24)")
 
     def handle(self, *args: Any, hours: float, **options: Any) -> None:
         now, found = timezone.now(), 0
