@@ -22,7 +22,7 @@ from e2e.faults.stage import Stage
 from e2e.faults.stream import Stream
 from e2e.faults.verdict import Start, Verdict, judge, unfinished
 
-RATE = 15.0  # orders a second
+RATE = 12.0  # orders a second
 WARM, COOL = 5.0, 4.0  # seconds of orders before and after the fault
 LEAST = 320  # orders
 QUIET_SECONDS = 150.0

@@ -1,17 +1,15 @@
-"""Clocks that disagree, or are set back: under libfaketime, those of the consumer."""
+"""Clocks that disagree, or are set back: those of the consumer, by clock.c."""
 
 from e2e.faults.rows import CLOCKS, row
 from e2e.faults.stage import Stage
 
 MINUTE, HOUR = 60, 3600
-SETTLE = 3.0  # seconds until libfaketime has looked at its file again
 
 
 def both(stage: Stage, seconds: int) -> None:
     """Set the clocks of the consumer's processes and of its database."""
     stage.set_clock("processes", seconds)
     stage.set_clock("database", seconds)
-    stage.pause(SETTLE)
 
 
 def refused_webhooks(stage: Stage) -> int:

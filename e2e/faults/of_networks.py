@@ -21,6 +21,12 @@ def cut_off(stage: Stage, gateway: Gateway, seconds: float) -> None:
     gateway.open()
 
 
+@row("nothing")
+def nothing(stage: Stage) -> None:
+    """No fault at all: what the others are to be compared with."""
+    stage.pause(10)
+
+
 @row("consumer-unreachable-60s")
 def consumer_unreachable(stage: Stage) -> None:
     """The producer's connections to the consumer are refused for 60 s."""

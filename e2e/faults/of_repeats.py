@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg2
+
 from e2e import databases
 from e2e.client import ORDER, Producer
 from e2e.ending import CannotStart
@@ -161,20 +163,23 @@ def worker_suspended(stage: Stage) -> None:
 @row("tasks-deleted", amnesia=True)
 def tasks_deleted(stage: Stage) -> None:
     """Tasks and messages deleted by hand while their orders wait: the producer asks again."""
-    chosen = "SELECT id FROM messaging_message WHERE state <> 'delivered' ORDER BY id DESC LIMIT 40"
     deleted = 0
     with stage.to_producer.obeying(lambda call: call.refuse(500)):
         stage.pause(3)
-        with stage.consumer.connected() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                f"WITH gone AS (DELETE FROM messaging_message WHERE id IN ({chosen}) "
-                "RETURNING task_id) SELECT task_id FROM gone"
-            )
-            tasks = [task for (task,) in cursor.fetchall()]
-            deleted += len(tasks)
-            cursor.execute(
-                "DELETE FROM django_celery_results_taskresult WHERE id = ANY(%s)", [tasks]
-            )
+        rows = stage.consumer.rows(
+            "SELECT id, task_id FROM messaging_message WHERE state <> 'delivered' "
+            "ORDER BY id DESC LIMIT 40"
+        )
+        for message, task in rows:
+            # In one statement; it loses where a worker holds the rows the other way round.
+            with contextlib.suppress(psycopg2.errors.DeadlockDetected):
+                stage.consumer.rows(
+                    "WITH task AS (DELETE FROM django_celery_results_taskresult WHERE id = %s) "
+                    "DELETE FROM messaging_message WHERE id = %s",
+                    task,
+                    message,
+                )
+                deleted += 1
     assert deleted, "nothing was deleted"
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 # What a row's system stands on.
 SHARED = "shared"  # the PostgreSQL and RabbitMQ that DATABASE_URL and BROKER_URL name
 PRIVATE = "private"  # servers of its own, which may be killed: a PostgreSQL a service, a RabbitMQ
-CLOCKS = "clocks"  # the same, with the consumer's processes and database under libfaketime
+CLOCKS = "clocks"  # the same, with the consumer's processes and database on clocks that can be set
 EMBEDDED = "embedded"  # SQLite and the embedded broker
 
 Act = Callable[["Stage"], None]

@@ -47,11 +47,12 @@ class Server:
     dies_by: ClassVar[str]  # the signal when this process is gone
     stops_by: ClassVar[signal.Signals]
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, own_env: dict[str, str] | None = None) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         [self.port] = ports.free(1)
-        self.env = {**os.environ, "HOME": str(folder), **(env or {})}
+        self.env = {**os.environ, "HOME": str(folder)}
+        self.own_env = own_env or {}  # seen by the server alone, not by what changes the account
         self.process: subprocess.Popen[bytes] | None = None
         self.own(folder)
 
@@ -72,7 +73,9 @@ class Server:
         """Start it, and return when it answers."""
         with (self.folder / "output.log").open("ab") as output:
             self.process = subprocess.Popen(
-                self.as_user(*self.command()),
+                self.as_user(
+                    "env", *(f"{k}={v}" for k, v in self.own_env.items()), *self.command()
+                ),
                 env=self.env,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -138,14 +141,14 @@ class Server:
 class Postgres(Server):
     user, dies_by, stops_by = "postgres", "INT", signal.SIGINT
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
-        super().__init__(folder, env)
+    def __init__(self, folder: Path, own_env: dict[str, str] | None = None) -> None:
+        super().__init__(folder, own_env)
         self.data = folder / "data"
         made = subprocess.run(
             self.as_user(
                 find_program("initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-N"
             ),
-            env={**self.env, "LD_PRELOAD": ""},
+            env=self.env,
             cwd=folder,
             capture_output=True,
             text=True,

@@ -1,6 +1,7 @@
 """What must hold after every row, looked up in both databases and in the log of the webhooks."""
 
 import json
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -78,7 +79,9 @@ def judge(row: Row, stage: Stage, stream: Stream, start: Start, ended_at: float)
     verdict.check(verdict.lost == 0, f"{verdict.lost} lost")
     verdict.check(verdict.doubled == 0, f"{verdict.doubled} doubled")
     verdict.check(
-        stream.longest <= ACCEPT_SECONDS, f"an accept took {stream.longest:.1f} s, more than 2 s"
+        stream.longest <= ACCEPT_SECONDS,
+        f"an accept took {stream.longest:.1f} s, more than 2 s "
+        f"(load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors)",
     )
     verdict.check(
         verdict.recover <= row.bound,
