@@ -12,7 +12,7 @@ BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .PHONY: help up demo test test-services e2e-compose \
 	check check-lint check-compose check-producer check-consumer \
-	faults bench format lock clean
+	faults bench openapi postman format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -80,7 +80,17 @@ check-producer check-consumer: check-%: .venv/ready
 	@echo "$*: migrations, settings, types"
 	@$(PRODUCTION) $(PY) $*/manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PY) $*/manage.py check --deploy --fail-level WARNING
+	@$(PRODUCTION) $(PY) $*/manage.py spectacular --validate --fail-on-warn \
+		| diff docs/openapi/$*.yaml - || { echo "docs/openapi/$*.yaml is not what the code says: make openapi" >&2; exit 1; }
 	@cd $* && $(MYPY) . ../chassis $(ACROSS_$*)
+
+openapi: .venv/ready ## Write docs/openapi/, the documents of both APIs, from the code
+	@for service in producer consumer; do \
+		$(PRODUCTION) $(PY) $$service/manage.py spectacular --validate --fail-on-warn \
+			--file ../docs/openapi/$$service.yaml || exit 1; done
+
+postman: .venv/ready ## Run the Postman collection against both services, with newman (needs Node.js)
+	@$(PY) -m e2e.postman
 
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
 	$(PY) -m e2e.faults $(ROW)
