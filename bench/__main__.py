@@ -123,15 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=1000)
     options = parser.parse_args()
-    database, broker = (
-        os.environ.get("BENCH_DATABASE_URL", ""),
-        os.environ.get("BENCH_BROKER_URL", ""),
-    )
-    databases = {
-        f"{service}_database": f"{database.rstrip('/')}/bench_{service}" if database else ""
-        for service in ("producer", "consumer")
-    }
-    with Stack(**databases, broker=broker) as stack:
+    server = os.environ.get("BENCH_DATABASE_URL", "").rstrip("/")
+    with Stack(
+        producer_database=f"{server}/bench_producer" if server else "",
+        consumer_database=f"{server}/bench_consumer" if server else "",
+        broker=os.environ.get("BENCH_BROKER_URL", ""),
+    ) as stack:
         figures = measure(stack, options.orders)
     for name, values in figures.items():
         print(f"\n{name}")
