@@ -12,7 +12,7 @@ from rest_framework_api_key.models import APIKey
 
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication
-from orders import schema, serializers, services, timeline
+from orders import schema, schema_results, serializers, services, timeline
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from orders.permissions import IsUser, ReadsOwnOrWritesAsStaff
 from users.authentication import TokenAuthentication
@@ -94,7 +94,7 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         return Response(timeline.of(self.get_object()))
 
 
-@schema.task_results
+@schema_results.task_results
 class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     """Results of the user's own orders; staff and service keys see all, and write by hand. It moves
     no order.
