@@ -32,7 +32,7 @@ def waiting() -> list[Host]:
 def _waiting() -> QuerySet[Host]:
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
     closed = Q(open_until__isnull=True) & Exists(rows.filter(due_at__lte=Now()))
-    probing = Q(open_until__lte=Now()) & Exists(rows.filter(_unleased()))
+    probing = _may_probe() & Exists(rows.filter(_unleased()))
     return Host.objects.filter(closed | probing).order_by("?")[:AT_ONCE]
 
 
@@ -51,6 +51,13 @@ def _unleased() -> Q:
     return Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(LEASE))
 
 
+def _may_probe() -> Q:
+    """Hosts whose time alone is over. None is left alone for more than a lease: a time further
+    ahead comes from before the database's clock was set back.
+    """
+    return Q(open_until__lte=Now()) | Q(open_until__gt=SecondsFromNow(LEASE))
+
+
 WAITING = Prepared(_waiting)
 ROWS_OF = {  # by whether it is for a probe
     False: Prepared(lambda host: rows_of(host, probing=False).only("pk"), host=-1),
@@ -60,7 +67,7 @@ ROWS_OF = {  # by whether it is for a probe
 
 def take_probe(host: Host) -> bool:
     """Whether this process may probe: one does, and if it dies another follows after a lease."""
-    hosts = Host.objects.filter(pk=host.pk, open_until__lte=Now())
+    hosts = Host.objects.filter(_may_probe(), pk=host.pk)
     return bool(hosts.update(open_until=SecondsFromNow(LEASE)))
 
 

@@ -190,6 +190,12 @@ class WaitingTests(HostTestCase):
         self.probe_is_due()
         self.assertEqual(self.names(), {message.host.name})
 
+    def test_a_host_left_alone_by_a_clock_that_was_an_hour_ahead_is_probed_at_once(self):
+        message = self.row(due_at=hosts.SecondsFromNow(3600.0))
+        Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(3600.0))
+        self.assertEqual(self.names(), {message.host.name})
+        self.assertEqual([hosts.take_probe(self.host()), self.names()], [True, set()])
+
     def test_no_probe_is_taken_while_every_row_may_be_under_way(self):
         """It would be lost, and the host left alone for a whole lease more."""
         base.due_in(self.row(), 20)
