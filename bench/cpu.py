@@ -1,7 +1,7 @@
 """CPU time by process, from Linux's /proc."""
 
 import os
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -26,7 +26,7 @@ def cpu_seconds(roots: dict[str, int]) -> dict[str, float]:
         seconds = sum(map(int, fields[11:15])) / TICKS
         processes[int(folder.name)] = (int(fields[1]), command, seconds)
     names = {pid: name for name, pid in roots.items()}
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for pid, (_, command, seconds) in processes.items():
         ancestor = pid
         while ancestor in processes and ancestor not in names:
