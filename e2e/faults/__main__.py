@@ -133,7 +133,7 @@ def play(row: Row, stage: Stage) -> Verdict:
         while stream.begun < LEAST:
             stage.pause(0.2)
     finally:
-        refused = stream.end(patience=30)
+        refused = stream.end(patience=90)
     left = wait_until_quiet(stage, start)
     verdict = judge(row, stage, stream, start, ended_at)
     verdict.check(not refused, f"{refused} orders were never accepted: {dict(stream.answers)}")
