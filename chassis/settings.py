@@ -112,6 +112,7 @@ class Environment:
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
         if config["ENGINE"].endswith("sqlite3"):
+            config["ENGINE"] = "chassis.sqlite"
             if not self.testing:
                 Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
             options.update(
