@@ -15,7 +15,7 @@ import requests
 from e2e import ports
 from e2e.ending import CannotStart, say
 from e2e.environment import ROOT
-from e2e.waiting import until
+from e2e.waiting import TimedOut, until
 
 SERVICES = ("producer", "consumer")
 JOBS = ("secrets", "producer-migrate", "consumer-migrate")
@@ -35,7 +35,7 @@ def client() -> list[str]:
 class Compose:
     """The running stack as a context manager, removed with all but its images afterwards.
 
-    Entering raises CannotStart. `producer` and `consumer` are the origins that it publishes.
+    Entering raises CannotStart or TimedOut. It publishes the origins `producer` and `consumer`.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,9 @@ class Compose:
             self.run("build")
             say("Starting the containers …")
             self.up()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, CannotStart | TimedOut):
+                say(self.logs())
             self.remove()
             raise
         return self
@@ -91,6 +93,10 @@ class Compose:
         processes = docker("top", container["Id"], "-eo", "pid,uid").splitlines()[1:]
         users = dict(process.split() for process in processes)
         return users[str(container["State"]["Pid"])]
+
+    def logs(self) -> str:
+        """The last lines of every container."""
+        return self.run("logs", "--no-color", "--tail=20")
 
     def remove(self) -> None:
         """Remove the containers, networks and volumes, whatever signal comes meanwhile."""

@@ -14,6 +14,7 @@ from e2e.client import ORDER, Consumer, Json
 from e2e.compose import ENDING, JOBS, SCALE, SERVICES, Compose, docker, service_of
 from e2e.compose_load import Load, customer
 from e2e.ending import CannotStart, say
+from e2e.waiting import TimedOut
 
 BASE = "python:3.13-slim"
 MEGABYTE = 1_000_000
@@ -165,9 +166,9 @@ if __name__ == "__main__":
         with Compose() as ComposeTests.compose:
             result = main(exit=False, verbosity=2).result
             if not result.wasSuccessful():
-                say(ComposeTests.compose.run("logs", "--no-color", "--tail=20"))
+                say(ComposeTests.compose.logs())
     except KeyboardInterrupt:
         sys.exit(130)
-    except CannotStart as error:
+    except (CannotStart, TimedOut) as error:
         sys.exit(str(error))
     sys.exit(not result.wasSuccessful())
