@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 SCHEME = "embedded"
 MESSAGE, PART, TAKEN = ".msg", ".part", ".taken"
+AT_ONCE = 20  # messages taken before a worker's event loop goes on to its other work
 
 # How many messages a queue may hold, by its folder; learned as each process declares the queue.
 _limits: dict[Path, int] = {}
@@ -106,6 +107,7 @@ class Transport(virtual.Transport):
     default_port = 0
     driver_type = driver_name = SCHEME
     polling_interval = 0.02  # seconds between looks into empty queues
+    implements = virtual.Transport.implements.extend(asynchronous=True)
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
@@ -113,6 +115,19 @@ class Transport(virtual.Transport):
         if not self.folder.is_absolute():
             raise ValueError(f"the embedded broker needs an absolute folder, not {client.hostname}")
         self.folder.mkdir(parents=True, exist_ok=True)
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have a worker's event loop look into the queues.
+
+        With a transport that has no part in it, Celery would run tasks in processes that wait at
+        one pipe, whoever holds its lock: where that one is killed, none ever gets a task again.
+        """
+        loop.call_repeatedly(self.polling_interval, self._look)
+
+    def _look(self) -> None:
+        with contextlib.suppress(Empty):
+            for _ in range(AT_ONCE):
+                self.cycle.get(self._deliver)
 
     def driver_version(self) -> str:
         return "N/A"

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -193,7 +194,8 @@ class EmbeddedBrokerTests(BrokerTestCase):
 
 
 class CeleryTests(BrokerTestCase):
-    def run_a_task_in(self, pool: str) -> None:
+    def start_worker(self, pool: str) -> int:
+        """A worker's process id."""
         # Of no service: Celery would set Django up for the one whose tests these are.
         environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
         worker = subprocess.Popen(
@@ -205,6 +207,9 @@ class CeleryTests(BrokerTestCase):
         )
         self.addCleanup(worker.wait, 20)
         self.addCleanup(worker.terminate)
+        return worker.pid
+
+    def run_a_task(self) -> None:
         headers = {"task": "reply", "id": "one", "lang": "py"}
         self.publish(
             (["a", 1], {"b": None}, {}), headers=headers, serializer="json", correlation_id="one"
@@ -217,6 +222,18 @@ class CeleryTests(BrokerTestCase):
         with consumer:
             self.connection.drain_events(timeout=30)
         self.assertEqual(replies, [{"args": ["a", 1], "kwargs": {"b": None}}])
+
+    def run_a_task_in(self, pool: str) -> None:
+        self.start_worker(pool)
+        self.run_a_task()
+
+    @unittest.skipUnless(sys.platform == "linux", "finds a worker's processes in /proc")
+    def test_a_prefork_worker_outlives_its_killed_processes(self):
+        worker = self.start_worker("prefork")
+        self.run_a_task()
+        for child in Path(f"/proc/{worker}/task/{worker}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        self.run_a_task()
 
     def test_a_task_with_arguments_runs_in_a_prefork_worker(self):
         self.run_a_task_in("prefork")
