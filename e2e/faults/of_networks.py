@@ -167,6 +167,8 @@ def dns_fails(stage: Stage) -> None:
         with stage.changed("producer-worker", "consumer-web", **named):
             stage.pause(3)
             names.write(file, known=False)
+            stage.to_producer.close()  # a connection that is kept needs no name
+            stage.to_producer.open()
             failed = "SELECT count(*) FROM messaging_deliveryattempt WHERE error = 'name not found'"
             until(lambda: stage.consumer.value(failed), within=30, what="a lookup failed")
             stage.pause(15)
