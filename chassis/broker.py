@@ -125,9 +125,10 @@ class Transport(virtual.Transport):
         loop.call_repeatedly(self.polling_interval, self._look)
 
     def _look(self) -> None:
+        cycle: Any = self.cycle
         with contextlib.suppress(Empty):
             for _ in range(AT_ONCE):
-                self.cycle.get(self._deliver)
+                cycle.get(self._deliver)
 
     def driver_version(self) -> str:
         return "N/A"
