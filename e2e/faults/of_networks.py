@@ -162,7 +162,11 @@ def dns_fails(stage: Stage) -> None:
     file = stage.folder / "names"
     names.write(file, known=True)
     origin = f"http://{names.NAME}:{stage.to_producer.port}"
-    named = {"PRODUCER_URL": origin, "WEBHOOK_ALLOWED_ORIGINS": origin, names.FILE: str(file)}
+    named = {
+        "PRODUCER_URL": origin,
+        "WEBHOOK_ALLOWED_ORIGINS": f"{origin},{stage.to_producer.origin}",
+        names.FILE: str(file),
+    }
     with stage.changed("consumer-webhooks", module=names.__name__, **named):
         with stage.changed("producer-worker", "consumer-web", **named):
             stage.pause(3)
