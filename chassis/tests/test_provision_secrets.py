@@ -1,13 +1,14 @@
 """The secrets of a stack of containers."""
 
 import os
+import shutil
 import stat
 import tempfile
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from unittest import TestCase
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from standardwebhooks import Webhook
 
@@ -49,7 +50,7 @@ class ProvisionSecretsTests(TestCase):
         self.assertNotEqual(made["producer/secret_key"], made["consumer/secret_key"])
 
     def test_no_two_sets_have_a_secret_in_common(self) -> None:
-        first, second = provision_secrets.make(), provision_secrets.make()
+        first, second = provision_secrets.complete(), provision_secrets.complete()
         self.assertFalse(set(first.values()) & set(second.values()))
 
     def test_what_is_there_stays_as_it_is(self) -> None:
@@ -58,13 +59,27 @@ class ProvisionSecretsTests(TestCase):
         self.assertEqual(self.run_it(), "Secrets are there already.")
         self.assertEqual(self.read(), made)
 
-    def test_nothing_is_made_beside_a_part_of_a_set(self) -> None:
-        own = self.folder / "producer" / "secret_key"
+    def test_what_is_missing_is_made_to_fit_what_is_there(self) -> None:
+        self.run_it()
+        made = self.read()
+        unshared = {"producer/secret_key", "consumer/secret_key"}
+        for folder in ("producer", "consumer", "producer-db", "consumer-db", "rabbitmq"):
+            shutil.rmtree(self.folder / folder)
+            self.assertEqual(self.run_it(), "Secrets made.")
+            again = self.read()
+            self.assertLessEqual({n for n in made if again[n] != made[n]}, unshared, folder)
+
+    def test_a_password_of_ones_own_may_have_any_character(self) -> None:
+        own = self.folder / "producer-db" / "password"
         own.parent.mkdir(parents=True)
-        own.write_text("my own")
-        with self.assertRaisesRegex(SystemExit, "missing or empty: .*consumer/secret_key"):
-            self.run_it()
-        self.assertEqual(self.read(), {"producer/secret_key": "my own"})
+        own.write_text("p@ss/w:rd\n")
+        self.run_it()
+        database = urlsplit(self.read()["producer/database_url"])
+        self.assertEqual(unquote(database.password or ""), "p@ss/w:rd")
+        self.assertEqual(database.hostname, "producer-db")
+        shutil.rmtree(own.parent)
+        self.run_it()
+        self.assertEqual(own.read_text(), "p@ss/w:rd")
 
     def test_containers_may_read_their_files_and_other_users_of_the_machine_not(
         self,
