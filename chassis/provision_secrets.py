@@ -62,7 +62,7 @@ def complete(given: Mapping[str, str] = NONE) -> dict[str, str]:
             f"{peer}/{service}_api_key": key,
             f"{service}/webhook_signing_secrets": signing,
         }
-    return made | given
+    return {**made, **given}
 
 
 def read(folder: Path) -> dict[str, str]:
