@@ -18,21 +18,12 @@ from typing import Any
 import requests
 
 from bench.cpu import cpu_seconds
+from e2e.client import ORDER
 from e2e.stack import Stack
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CLIENTS = 8
 PATIENCE = 300  # seconds until all must be confirmed
-ORDER = {
-    "address": "Ariana Nkhilet",
-    "phone_number": "+21658741196",
-    "total_paid": 50,
-    "currency": "TND",
-    "items": [
-        {"item_name": "item1", "price": 20, "quantity": 1},
-        {"item_name": "item2", "price": 30, "quantity": 1},
-    ],
-}
 
 
 class Load:

@@ -38,6 +38,16 @@ def strict(schema: Any) -> Any:
 
 
 class DocumentAssertions:
+    seen: set[str]  # the operations that have succeeded
+
+    def check(self, operation_id: str, response: HttpResponse, status: int) -> Any:
+        """The answer has this status, and is as the document says; returns it."""
+        self.assertEqual(response.status_code, status, response.content)
+        self.assert_documented(operation_id, response)
+        if status < 300:
+            self.seen.add(operation_id)
+        return response
+
     def assert_documented(self, operation_id: str, response: HttpResponse) -> None:
         """The answer's status, headers, content type and body are as the document says."""
         responses = operations()[operation_id][2]["responses"]

@@ -77,30 +77,39 @@ def insert(rows: Sequence[models.Model]) -> None:
         for field in given
     ]
     one = f"({', '.join(['%s'] * len(given))})"
-    names = ", ".join(connection.ops.quote_name(field.column) for field in filled)
+    names = ", ".join(field.name for field in filled)
     statement = f"{beginning} VALUES {', '.join([one] * len(rows))} RETURNING {names}"
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         for row, found in zip(rows, cursor.fetchall(), strict=True):
             for field, value in zip(filled, found, strict=True):
-                setattr(row, field.attname, _read(field, value))
+                setattr(row, field.attname, field.read(value))
             row._state.adding, row._state.db = False, connection.alias
 
 
 @functools.cache
-def _insertion(model: type[models.Model], vendor: str) -> tuple[str, list[Any], list[Any]]:
+def _insertion(model: type[models.Model], vendor: str) -> "tuple[str, list[Any], list[_Filled]]":
     """The statement's beginning, the fields that are given and those that the database fills in."""
     filled = [f for f in model._meta.concrete_fields if f.primary_key or f.has_db_default()]
     given = [f for f in model._meta.concrete_fields if f not in filled]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in given)
-    return f"INSERT INTO {quote(model._meta.db_table)} ({columns})", given, filled
+    beginning = f"INSERT INTO {quote(model._meta.db_table)} ({columns})"
+    return beginning, given, [_Filled(field) for field in filled]
 
 
-def _read(field: Any, value: Any) -> Any:
-    """A column's value as the ORM would read it."""
-    column = field.get_col(field.model._meta.db_table)
-    converters = connection.ops.get_db_converters(column) + column.get_db_converters(connection)
-    for convert in converters:
-        value = convert(value, column, connection)
-    return value
+class _Filled:
+    """A field that the database fills in: its quoted name, and how the ORM reads its value."""
+
+    def __init__(self, field: Any) -> None:
+        self.attname, self.name = field.attname, connection.ops.quote_name(field.column)
+        self.column = field.get_col(field.model._meta.db_table)
+        self.converters = [
+            *connection.ops.get_db_converters(self.column),
+            *self.column.get_db_converters(connection),
+        ]
+
+    def read(self, value: Any) -> Any:
+        for convert in self.converters:
+            value = convert(value, self.column, connection)
+        return value

@@ -1,9 +1,10 @@
 """Messages, the hosts their results go to, and keys that open one task."""
 
 import uuid
+from typing import Any
 
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_celery_results.models import TaskResult
 from rest_framework_api_key.models import AbstractAPIKey
 
@@ -28,13 +29,11 @@ class Host(models.Model):
     """An origin that results are posted to, and the state of its breaker."""
 
     name = models.CharField(max_length=300, unique=True)  # "http://127.0.0.1:7000"
-    failures = models.PositiveIntegerField(
-        default=0
-    )  # in a row, of the kind that opens the breaker
+    # In a row, of the kind that opens the breaker.
+    failures = models.PositiveIntegerField(default=0)
     open_until = models.DateTimeField(null=True, blank=True)  # until then nobody calls it
-    failing_since = models.DateTimeField(
-        null=True, blank=True
-    )  # first retried failure since a success
+    # The first retried failure since a success.
+    failing_since = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -46,9 +45,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(state=State.PROCESSING, due_at__lte=Now()).order_by("due_at")
 
     def begin_delivery(self, *, task: TaskResult) -> bool:
-        """Make the result of a message that was processing due; False where there is none.
+        """`start_delivery` of the task's message, if it was processing; False where there is none.
 
-        By hand, being so hot. The new claim number shuts out whoever holds the row now.
+        The same by hand, for every message passes here.
         """
         statement = (
             f"UPDATE {self.model._meta.db_table} SET state = %s, due_at = {now_sql()}, "  # noqa: S608
@@ -58,6 +57,20 @@ class MessageQuerySet(models.QuerySet["Message"]):
         with connection.cursor() as cursor:
             cursor.execute(statement, [State.DELIVERING, task.pk, State.PROCESSING])
             return bool(cursor.rowcount)
+
+    def start_delivery(self, *, due_at: Any) -> int:
+        """Have the rows' results posted, at the start of the schedule; returns how many.
+
+        The new claim number shuts out whoever holds a row now.
+        """
+        return self.update(
+            state=State.DELIVERING,
+            due_at=due_at,
+            delivering_since=Now(),
+            attempts=0,
+            claims=F("claims") + 1,
+            last_error="",
+        )
 
     def delivering(self) -> "MessageQuerySet":
         return self.filter(state=State.DELIVERING)

@@ -15,19 +15,13 @@ from django_celery_results.models import TaskResult
 from rest_framework.exceptions import ErrorDetail
 
 from chassis import bell, logs
-from chassis.clock import Now, SecondsFromNow
+from chassis.clock import SecondsFromNow
 from chassis.problems import Conflict, KeyReused
 from messaging import targets
 from messaging.models import ENDED, Host, Message, State
 
 TASK = "messaging.process_message"
-BODY = (
-    "address",
-    "phone_number",
-    "order_key",
-    "status",
-    "currency",
-)  # what makes a message the same
+BODY = ("address", "phone_number", "order_key", "status", "currency")  # what makes it the same
 FIRST_PUBLISH_SECONDS = 10
 TRIES = 3  # how often two requests may get in each other's way
 
@@ -49,9 +43,8 @@ def accept_messages(*, messages: Sequence[dict[str, Any]], publish: bool = True)
     for attempt in range(TRIES):
         try:
             return _accept(messages, publish)
-        except (
-            IntegrityError
-        ):  # another request stores one of them at this moment: it is known next time
+        except IntegrityError:
+            # Another request stores one of them at this moment: it is known next time.
             if attempt == TRIES - 1:
                 raise Conflict(
                     "These messages are being sent by other requests; try again."
@@ -196,22 +189,9 @@ def redeliver(*, messages: Any, over_seconds: float = 0.0) -> int:
     Each starts its schedule anew. One that is still processing has no result, and is left alone.
     """
     due_at = SecondsFromNow(Random() * over_seconds)
-    count = _start_delivery(messages.exclude(state=State.PROCESSING), due_at)
+    count: int = messages.exclude(state=State.PROCESSING).start_delivery(due_at=due_at)
     if count:
         transaction.on_commit(delivery_bell.ring)
-    return count
-
-
-def _start_delivery(rows: Any, due_at: Any) -> int:
-    """One conditional update; the new claim number shuts out whoever holds the row now."""
-    count: int = rows.update(
-        state=State.DELIVERING,
-        due_at=due_at,
-        delivering_since=Now(),
-        attempts=0,
-        claims=F("claims") + 1,
-        last_error="",
-    )
     return count
 
 

@@ -23,7 +23,6 @@ ASK_AGAIN_SECONDS, ASK_AGAIN_MOST = 20, 600
 SINGLES_SECONDS = 5  # a refused list is sent one by one so long: it took 10, the last takes 10
 REFUSALS = (400, 413, 422)
 
-
 DUE = sql.Prepared(lambda: Order.objects.due().only("pk"))
 
 
@@ -85,9 +84,8 @@ def build_message(order: Order, key: str) -> dict[str, Any]:
 
 
 Messages = list[tuple[Order, dict[str, Any]]]
-Sent = tuple[
-    list[Outcome], list[SendAttempt], bool
-]  # the flag: whether the consumer takes messages
+# The flag says whether the consumer takes messages.
+Sent = tuple[list[Outcome], list[SendAttempt], bool]
 
 
 def send(messages: Messages) -> Sent:

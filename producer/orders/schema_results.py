@@ -1,5 +1,7 @@
 """The task results' endpoints in the OpenAPI document."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 
 from chassis.openapi import answers
@@ -9,6 +11,18 @@ from orders.examples import RESULT, RESULT_SHOWN
 from orders.schema import answered, sent
 
 TASK_ID = OpenApiParameter("pk", {"type": "string", "minLength": 1}, OpenApiParameter.PATH)
+
+EDIT: dict[str, Any] = {
+    "description": "For staff and service keys.",
+    "tags": ["task results"],
+    "parameters": [TASK_ID],
+    "request": serializers.TaskResultEditSerializer,
+    "responses": answers({200: shown.TaskResultAnswer}, 403, 404),
+    "examples": [
+        sent("Another result", {"result": RESULT["result"]}),
+        answered("The result", RESULT_SHOWN),
+    ],
+}
 
 task_results = extend_schema_view(
     list=extend_schema(
@@ -37,30 +51,10 @@ task_results = extend_schema_view(
         examples=[answered("The result", RESULT_SHOWN)],
     ),
     update=extend_schema(
-        operation_id="replace_task_result",
-        summary="Change a task result",
-        description="For staff and service keys.",
-        tags=["task results"],
-        parameters=[TASK_ID],
-        request=serializers.TaskResultEditSerializer,
-        responses=answers({200: shown.TaskResultAnswer}, 403, 404),
-        examples=[
-            sent("Another result", {"result": RESULT["result"]}),
-            answered("The result", RESULT_SHOWN),
-        ],
+        operation_id="replace_task_result", summary="Change a task result", **EDIT
     ),
     partial_update=extend_schema(
-        operation_id="change_task_result",
-        summary="Change some of a task result",
-        description="For staff and service keys.",
-        tags=["task results"],
-        parameters=[TASK_ID],
-        request=serializers.TaskResultEditSerializer,
-        responses=answers({200: shown.TaskResultAnswer}, 403, 404),
-        examples=[
-            sent("Another result", {"result": RESULT["result"]}),
-            answered("The result", RESULT_SHOWN),
-        ],
+        operation_id="change_task_result", summary="Change some of a task result", **EDIT
     ),
     destroy=extend_schema(
         operation_id="delete_task_result",

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import uuid
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -158,11 +157,3 @@ def send_again(*, orders: Any, over_seconds: float = 0.0) -> int:
     )
     transaction.on_commit(dispatch_bell.ring)
     return count
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True

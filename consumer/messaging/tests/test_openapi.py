@@ -30,13 +30,6 @@ class DocumentTests(ExampleTests, TestCase):
         fresh(self)
         self.api, self.seen = client(), set()
 
-    def check(self, operation_id, response, status):
-        self.assertEqual(response.status_code, status, response.content)
-        self.assert_documented(operation_id, response)
-        if status < 300:
-            self.seen.add(operation_id)
-        return response
-
     def test_every_operation_answers_as_its_document_says(self):
         self.messages()
         self.tasks()

@@ -51,13 +51,6 @@ class DocumentTests(ExampleTests, ConsumerMixin, OrdersTestCase):
         self.seen: set[str] = set()
         self.service = client_with_key(make_service_key())
 
-    def check(self, operation_id, response, status):
-        self.assertEqual(response.status_code, status, response.content)
-        self.assert_documented(operation_id, response)
-        if status < 300:
-            self.seen.add(operation_id)
-        return response
-
     def test_every_operation_answers_as_its_document_says(self):
         self.account()
         self.orders()

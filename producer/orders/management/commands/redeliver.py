@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -9,6 +10,14 @@ from django.utils import timezone
 from chassis.commands import RedeliverCommand
 from orders import services
 from orders.models import Order, OrderStatus
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Command(RedeliverCommand):
@@ -23,7 +32,7 @@ class Command(RedeliverCommand):
         return Order.objects.filter(status=OrderStatus.PENDING)
 
     def by_ids(self, ids: list[str]) -> QuerySet[Order]:
-        uuids = [value for value in ids if services.is_uuid(value)]
+        uuids = [value for value in ids if is_uuid(value)]
         return self.pending().filter(Q(order_key__in=ids) | Q(uuid__in=uuids))
 
     def dead(self) -> QuerySet[Order]:
