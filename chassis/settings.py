@@ -94,6 +94,15 @@ class Environment:
         """LOG_LEVEL; under test what is provoked on purpose is not shown."""
         return self.text("LOG_LEVEL", "CRITICAL" if self.testing else "INFO").upper()
 
+    def log_format(self) -> str:
+        """LOG_FORMAT, json or console. Raises ImproperlyConfigured for anything else."""
+        style = self.text("LOG_FORMAT", "console" if self.debug else "json")
+        if style not in ("json", "console"):
+            raise ImproperlyConfigured(
+                f"{self.service}: LOG_FORMAT={style} is not json or console."
+            )
+        return style
+
     def hosts(self) -> list[str]:
         hosts = self.items("ALLOWED_HOSTS", DEVELOPMENT_HOSTS if self.development else [])
         if not hosts:

@@ -90,7 +90,11 @@ def insert(rows: Sequence[models.Model]) -> None:
 @functools.cache
 def _insertion(model: type[models.Model], vendor: str) -> "tuple[str, list[Any], list[_Filled]]":
     """The statement's beginning, the fields that are given and those that the database fills in."""
-    filled = [f for f in model._meta.concrete_fields if f.primary_key or f.has_db_default()]
+    filled = [
+        f
+        for f in model._meta.concrete_fields
+        if f.primary_key or (f.has_db_default() and not f.has_default())
+    ]
     given = [f for f in model._meta.concrete_fields if f not in filled]
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in given)

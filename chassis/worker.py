@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from kombu import Exchange, Queue
 
-from chassis import bell, http
+from chassis import bell, http, logs
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +127,20 @@ def drop_broken_connections(**kwargs: Any) -> None:
     reconnects.
     """
     close_old_connections()
+
+
+@signals.task_prerun.connect
+def carry_the_ids(task_id: str, task: Any, **kwargs: Any) -> None:
+    """What a message's task logs has the message's request id, which the task's header carries, and
+    the task's own. A ring is nobody's in particular.
+    """
+    given = task.request.get("request_id")
+    logs.begin(given or "", **({"task_id": task_id} if given else {}))
+
+
+@signals.task_postrun.connect
+def drop_the_ids(**kwargs: Any) -> None:
+    logs.begin("")
 
 
 @signals.worker_shutting_down.connect

@@ -65,8 +65,11 @@ class Producer(Client):
         self.session.headers["Authorization"] = f"Token {answer['token']}"
         return answer["token"]
 
-    def post_order(self, order: Json = ORDER, *, idempotency_key: str = "") -> Json:
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+    def post_order(
+        self, order: Json = ORDER, *, idempotency_key: str = "", request_id: str = ""
+    ) -> Json:
+        given = {"Idempotency-Key": idempotency_key, "X-Request-ID": request_id}
+        headers = {name: value for name, value in given.items() if value}
         return self.call("POST", "data/orders/", json=order, headers=headers)
 
     def order(self, uuid: str) -> Json:

@@ -28,6 +28,18 @@ class PipelineTests(StackTestCase):
         steps = {event["event"] for event in timeline["events"]}
         self.assertLessEqual({"accepted", "sent", "task", "processed", "delivered"}, steps)
 
+    def test_one_search_of_the_logs_shows_an_orders_whole_way(self) -> None:
+        request_id = secrets.token_hex(16)
+        posted = self.producer.post_order(ORDER, request_id=request_id)
+        self.producer.follow(posted["uuid"])
+        for name in EVERY_PROCESS:
+            log = self.stack.processes.children[name].log
+            until(
+                lambda: request_id in log.read_text(),  # noqa: B023
+                within=10,
+                what=f"a line about the order in {log}",
+            )
+
     def test_orders_posted_without_the_consumer_are_confirmed_once_it_runs(self) -> None:
         with self.stopped(*CONSUMER):
             orders = self.post(MANY)

@@ -1,9 +1,11 @@
 """The log's lines, and the id that a request carries through them."""
 
+import io
 import json
 import logging
 import sys
 from unittest import TestCase
+from unittest.mock import patch
 
 from django.http import FileResponse, HttpResponse
 from django.test import RequestFactory
@@ -64,6 +66,40 @@ class ConfigurationTests(TestCase):
             self.assertIn(style, config["formatters"])
 
 
+class CarriedIdsTests(TestCase):
+    def test_ids_are_on_every_line_until_the_end(self):
+        with logs.carrying("abc", order="o"):
+            logs.note(task_id="t")
+            event = line("x")
+        self.assertEqual((event["request_id"], event["order"], event["task_id"]), ("abc", "o", "t"))
+        self.assertEqual(set(line("x")), {"time", "level", "logger", "message"})
+
+    def test_what_a_line_says_itself_wins(self):
+        with logs.carrying("of the batch"):
+            self.assertEqual(line("x", request_id="of the order")["request_id"], "of the order")
+
+    def test_nothing_is_noted_outside_of_a_request(self):
+        logs.note(order="o")
+        self.assertNotIn("order", line("x"))
+
+    def test_a_request_itself_is_not_shown(self):
+        self.assertNotIn("request", line("x", request=RequestFactory().get("/?token=secret")))
+
+
+class ConsoleFormatterTests(TestCase):
+    def format(self, **facts):
+        return logs.ConsoleFormatter().format(logging.makeLogRecord({"msg": "sent", **facts}))
+
+    def test_a_line_ends_with_its_facts(self):
+        with logs.carrying("abc"):
+            self.assertTrue(
+                self.format(order="o", ms=3).endswith("sent [request_id=abc order=o ms=3]")
+            )
+
+    def test_one_without_has_no_brackets(self):
+        self.assertTrue(self.format().endswith(": sent"))
+
+
 class RequestMiddlewareTests(TestCase):
     def respond(self, answer=None, **headers):
         """The response, and what the log says of it."""
@@ -93,6 +129,22 @@ class RequestMiddlewareTests(TestCase):
         _, record = self.respond()
         self.assertEqual(record.getMessage(), "GET /api/v1/x 200")
         self.assertGreaterEqual(record.ms, 0)
+
+    def test_what_a_view_noted_is_on_the_requests_line(self):
+        def view(request):
+            logs.note(order="o")
+            return HttpResponse("ok")
+
+        shown = io.StringIO()
+        handler = logging.StreamHandler(shown)
+        handler.setFormatter(logs.JsonFormatter())
+        logs.access.addHandler(handler)
+        self.addCleanup(logs.access.removeHandler, handler)
+        request = RequestFactory().get("/", headers={"X-Request-ID": "abc"})
+        with patch.multiple(logs.access, level=logging.INFO, propagate=False):
+            logs.RequestMiddleware(view)(request)
+        event = json.loads(shown.getvalue())
+        self.assertEqual((event["request_id"], event["order"]), ("abc", "o"))
 
     def test_an_answer_says_how_long_it_is(self):
         self.assertEqual(self.respond()[0].headers["Content-Length"], "2")

@@ -1,14 +1,17 @@
 """The Celery app, its safety ring, and how a worker stops."""
 
+import json
+import logging
 from types import SimpleNamespace
 from unittest import TestCase
 from unittest.mock import Mock, patch
 
 from celery import current_app, signals
+from celery.app.task import Context
 from django.conf import settings
 from django.test import override_settings
 
-from chassis import bell, worker
+from chassis import bell, logs, worker
 
 RINGS = [("a.drain", "mine", 1), ("a.prune", "mine", 60), ("b.drain", "another", 1)]
 
@@ -48,6 +51,25 @@ class ReconnectTests(TestCase):
         connect = Mock()
         consumer.ensure_connected(SimpleNamespace(ensure_connection=connect))
         self.assertEqual(connect.call_args.kwargs["interval_step"], 0)
+
+
+class IdsOfTasksTests(TestCase):
+    def seen_by(self, **headers):
+        """The ids that a line has which is logged in a task with these headers."""
+        task = Mock(request=Context(headers))
+        signals.task_prerun.send(sender=task, task_id="t", task=task)
+        record = logging.makeLogRecord({"msg": "x"})
+        event = json.loads(logs.JsonFormatter().format(record))
+        signals.task_postrun.send(sender=task, task_id="t", task=task)
+        after = json.loads(logs.JsonFormatter().format(record))
+        self.assertFalse({"request_id", "task_id"} & set(after))
+        return event.get("request_id"), event.get("task_id")
+
+    def test_a_messages_task_logs_its_request_and_itself(self):
+        self.assertEqual(self.seen_by(request_id="abc"), ("abc", "t"))
+
+    def test_a_ring_logs_none(self):
+        self.assertEqual(self.seen_by(), (None, None))
 
 
 class SafetyRingTests(TestCase):

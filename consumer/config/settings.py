@@ -98,7 +98,7 @@ SECURE_HSTS_SECONDS = base.HSTS_SECONDS if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS", [])
-LOGGING = logging_config(env.log_level(), env.text("LOG_FORMAT", "json"))
+LOGGING = logging_config(env.log_level(), env.log_format())
 
 QUEUE_PREFIX = env.queue_prefix()
 CELERY_BROKER_URL = env.broker_url()

@@ -18,7 +18,7 @@ from chassis import http, sql
 from chassis.outbox import LOOK_AGAIN, Outcome, claim, drain, record
 from chassis.worker import stopping
 from messaging import hosts, services, webhook
-from messaging.models import DeliveryAttempt, Host, Message
+from messaging.models import DeliveryAttempt, Host, Message, State
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Sends:
         ended = {future: send for future, send in self.open.items() if future in done}
         for future in ended:
             del self.open[future]
-        answers = [(send, _answer_of(future)) for future, send in ended.items()]
+        answers = [(send, _answer_of(send.message, future)) for future, send in ended.items()]
         try:
             _record(answers)
         except (OperationalError, InterfaceError):
@@ -102,6 +102,7 @@ class Sends:
         for send in claimed:
             task = tasks.get(send.message.task_id)
             if task is not None:  # deleted this moment, and its message with it
+                send.message.task = task
                 future = sending_threads().submit(webhook.post_result, send.message, task)
                 self.open[future] = send
 
@@ -147,6 +148,17 @@ def _record(ended: list[tuple[Send, http.Answer]]) -> None:
     with transaction.atomic():
         record(outcomes)
         sql.insert(attempts)
+    for outcome, attempt in zip(outcomes, attempts, strict=True):
+        _log(outcome, attempt)
+
+
+def _log(outcome: Outcome, attempt: DeliveryAttempt) -> None:
+    state = outcome.changes.get("state", State.DELIVERING)
+    level = logging.WARNING if state == State.DEAD else logging.INFO
+    if logger.isEnabledFor(level):
+        facts = {"state": str(state), "attempt": attempt.message.attempts, "ms": attempt.ms}
+        facts |= {"status": attempt.status, "reason": attempt.error}
+        logger.log(level, "result posted", extra={**services.ids_of(attempt.message), **facts})
 
 
 def _note(ended: list[tuple[Send, http.Answer]]) -> None:
@@ -162,10 +174,10 @@ def _note(ended: list[tuple[Send, http.Answer]]) -> None:
         hosts.note(by_pk[pk], given, is_probe=is_probe)
 
 
-def _answer_of(future: "Future[http.Answer]") -> http.Answer:
+def _answer_of(message: Message, future: "Future[http.Answer]") -> http.Answer:
     """One message that can't be sent at all stops nobody else."""
     error = future.exception()
     if error is None:
         return future.result()
-    logger.error("a result could not be posted", exc_info=error)
+    logger.error("a result could not be posted", exc_info=error, extra=services.ids_of(message))
     return http.Answer(None, b"", {}, f"{type(error).__name__}: {error}", 0)

@@ -15,6 +15,7 @@ WITH_ID = {
     **MESSAGE,
     "message_id": "c151efba-f415-4d2a-8b8f-161f30456aff",
     "webhook_api_key": "x7Gq2LwA.8ZrPn5KdVtYb3MfHs6JcXe9TuQ4RgNa1",
+    "request_id": "b6f2f6d0a1d14c3fb4c0de35a1f9c1de",
 }
 TASK_ID = "7d0ff7ad-9a4c-4f3c-a0a8-0f0b6d8f8d53"
 ACCEPTED = {

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django_celery_results.models import TaskResult
 
+from chassis import logs
 from chassis.bell import Bell
 from chassis.outbox import Outcome, claim, record
 from chassis.problems import Conflict
@@ -41,6 +42,7 @@ def process_now(message: dict[str, object]) -> TaskResult:
     """
     accepted = services.accept_message(message=message, publish=False)
     row = accepted.message
+    logs.note(message_id=str(row.message_id), task_id=row.task.task_id)
     if not accepted.is_new:
         if row.task.status not in states.READY_STATES:
             raise Conflict("This message's task has not ended yet.")
@@ -51,7 +53,7 @@ def process_now(message: dict[str, object]) -> TaskResult:
     except results.INFRASTRUCTURE:
         raise
     except Exception as error:
-        logger.exception("task %s failed", row.task.task_id)
+        logger.exception("task failed")
         results.store_failure(row.task.task_id, error)
     row.task.refresh_from_db()
     return row.task
@@ -71,11 +73,13 @@ def publish_batch() -> int | None:
         row.task = tasks[row.task_id]
         if row.executions >= MAX_EXECUTIONS:
             error = NeverEnded(f"the task began {row.executions} times and gave no result")
-            results.store_failure(row.task.task_id, error)
+            with logs.carrying(row.request_id):
+                results.store_failure(row.task.task_id, error)
             continue
         seconds = PUBLISH_SECONDS[min(row.attempts, len(PUBLISH_SECONDS)) - 1]
         reached = reached and services.publish_task(row, number=row.attempts + 1, seconds=seconds)
         if reached:
+            logger.info("task published again", extra=services.ids_of(row))
             outcomes.append(Outcome(row, due_in=seconds, attempts=row.attempts))
         else:
             outcomes.append(Outcome(row, due_in=BROKER_AWAY_SECONDS, attempts=row.attempts - 1))

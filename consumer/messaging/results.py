@@ -58,12 +58,14 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
     """
     row = LOCKED.one(task_id=task_id)
     if row is None or row.status in states.READY_STATES:
-        logger.info("result of %s not stored: %s", task_id, row.status if row else "no such task")
+        found = row.status if row else "no such task"
+        logger.info("result not stored", extra={"task_id": task_id, "task_status": found})
         return False
     row.status, row.result = status, result
     for name, value in columns.items():
         setattr(row, name, value)
     row.save(update_fields=COLUMNS)
+    logger.info("task ended", extra={"task_id": task_id, "task_status": status})
     return True
 
 
@@ -91,7 +93,8 @@ class ResultBackend(DatabaseBackend):
 
     def store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
         if isinstance(result, INFRASTRUCTURE):
-            logger.warning("task %s did not end, and is tried again: %r", task_id, result)
+            facts = {"task_id": task_id, "reason": repr(result)}
+            logger.warning("task did not end, and is tried again", extra=facts)
             return result
         return super().store_result(task_id, result, state, *args, **kwargs)
 

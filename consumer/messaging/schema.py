@@ -28,6 +28,8 @@ class MessageBody(OpenApiSerializerExtension):
             "an origin in WEBHOOK_ALLOWED_ORIGINS.",
             "message_id": "The same id with the same body again answers the first task.",
             "webhook_api_key": "Sent to the webhook as `Authorization: Api-Key …`.",
+            "request_id": "Logged with the message, and sent to the webhook as `X-Request-ID`. "
+            "That of this request unless given.",
         }.items():
             schema["properties"][name]["description"] = text
         return schema

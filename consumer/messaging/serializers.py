@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django_celery_results.models import TaskResult
 from rest_framework import serializers
 
+from chassis.logs import ACCEPTABLE_ID
 from messaging import results, targets
 from messaging.models import Message
 
@@ -27,6 +28,10 @@ class MessageSerializer(serializers.Serializer[Message]):
     message_id = serializers.UUIDField(required=False)
     webhook_api_key = serializers.CharField(
         required=False, max_length=255, validators=[RegexValidator(r"^[!-~]+$", "Not an API key.")]
+    )
+    request_id = serializers.CharField(
+        required=False,
+        validators=[RegexValidator(f"^{ACCEPTABLE_ID.pattern}$", "Not a request id.")],
     )
 
     def validate_webhook_url(self, url: str) -> str:

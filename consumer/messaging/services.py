@@ -2,6 +2,7 @@
 delivered.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -25,12 +26,23 @@ BODY = ("address", "phone_number", "order_key", "status", "currency")  # what ma
 FIRST_PUBLISH_SECONDS = 10
 TRIES = 3  # how often two requests may get in each other's way
 
+logger = logging.getLogger(__name__)
+
 delivery_bell = bell.Bell("messaging.deliver_results", "consumer.webhooks")
 
 
 class Accepted(NamedTuple):
     message: Message
     is_new: bool
+
+
+def ids_of(message: Message) -> dict[str, str]:
+    """What the log's lines about a message have; its task must be loaded."""
+    return {
+        "request_id": message.request_id,
+        "message_id": str(message.message_id),
+        "task_id": message.task.task_id,
+    }
 
 
 def accept_messages(*, messages: Sequence[dict[str, Any]], publish: bool = True) -> list[Accepted]:
@@ -71,7 +83,7 @@ def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]
         if message_id not in rows:
             rows[message_id] = Message(
                 message_id=message_id,
-                request_id=logs.request_id.get(),
+                request_id=given.get("request_id") or logs.request_id.get(),
                 **{name: given[name] for name in BODY},
             )
             new_ids.add(message_id)
@@ -150,6 +162,8 @@ def _ask_again(rows: list[Message]) -> None:
 
 def _publish_first(rows: list[Message]) -> None:
     for row in rows:
+        logger.info("message accepted", extra=ids_of(row))
+    for row in rows:
         if not publish_task(row, number=1, seconds=FIRST_PUBLISH_SECONDS):
             return  # the broker is away: the sweep publishes them when they are due
 
@@ -165,6 +179,7 @@ def publish_task(row: Message, *, number: int, seconds: float) -> bool:
         queue="consumer.process",
         args=[row.currency, row.order_key, row.status],
         kwargs={"number": number},
+        headers={"request_id": row.request_id},
         task_id=row.task.task_id,
         expiration=seconds,
     )

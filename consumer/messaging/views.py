@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from chassis import logs
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication, IsServiceKey
 from chassis.problems import Conflict
@@ -91,7 +92,9 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     def get_object(self) -> TaskResult:
         if "\x00" in self.kwargs["pk"]:
             raise Http404
-        return super().get_object()
+        task = super().get_object()
+        logs.note(task_id=task.task_id)
+        return task
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(

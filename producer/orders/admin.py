@@ -47,7 +47,17 @@ class OrderAdmin(DeletedByServiceAdmin):
         ("Order", {"fields": ("total", "address", "phone_number", "idempotency_key")}),
         (
             "Sending",
-            {"fields": ("sending", "last_error", "due_at", "attempts", "task_id", "message")},
+            {
+                "fields": (
+                    "sending",
+                    "last_error",
+                    "due_at",
+                    "attempts",
+                    "task_id",
+                    "request_id",
+                    "message",
+                )
+            },
         ),
     )
     goes_along = "its items, API keys, send attempts and task results"

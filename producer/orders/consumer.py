@@ -80,7 +80,13 @@ def build_message(order: Order, key: str) -> dict[str, Any]:
         **order.message,
         "webhook_url": f"{settings.PRODUCER_URL}/api/v1/data/orders/{order.uuid}/status/update",
         "webhook_api_key": key,
+        "request_id": trace_of(order),
     }
+
+
+def trace_of(order: Order) -> str:
+    """The id that the log's lines about an order have; its uuid where no request placed it."""
+    return order.request_id or str(order.uuid)
 
 
 Messages = list[tuple[Order, dict[str, Any]]]
@@ -127,7 +133,10 @@ def _send_singly(messages: Messages, attempts: list[SendAttempt]) -> Sent:
 
 def post(messages: list[dict[str, Any]]) -> http.Answer:
     url = f"{settings.CONSUMER_URL}/api/v1/consumer/send-message/"
-    return http.post(url, body=json.dumps(messages).encode(), headers=_headers())
+    headers = _headers()
+    if len(messages) == 1:
+        headers["X-Request-ID"] = messages[0]["request_id"]
+    return http.post(url, body=json.dumps(messages).encode(), headers=headers)
 
 
 def get_task(task_id: str) -> dict[str, Any] | None:
@@ -170,6 +179,7 @@ def accepted(order: Order, task_id: str) -> Outcome:
     """Only leaving `pending` settles an order: the consumer is asked again after 20 s, 40 s … 10
     minutes.
     """
+    _log(logging.INFO, "order sent", order, task_id=task_id)
     attempts = order.attempts if order.task_id == task_id else 1
     due_in = min(ASK_AGAIN_SECONDS * 2 ** min(attempts - 1, 10), ASK_AGAIN_MOST)
     return Outcome(order, due_in=due_in, attempts=attempts, changes={"task_id": task_id})
@@ -177,13 +187,20 @@ def accepted(order: Order, task_id: str) -> Outcome:
 
 def failed(order: Order, reason: str) -> Outcome:
     due_in = RETRY_SECONDS[min(order.attempts, len(RETRY_SECONDS)) - 1]
+    _log(logging.INFO, "order not sent", order, reason=reason, attempt=order.attempts)
     return Outcome(order, due_in=due_in, attempts=order.attempts, error=reason)
 
 
 def refused(order: Order, reason: str) -> Outcome:
     """The message itself is at fault: the order stays pending, and is shown with the reason."""
-    logger.error("order %s can't be sent: %s", order.uuid, reason, extra={"order": str(order.uuid)})
+    _log(logging.ERROR, "order refused", order, reason=reason)
     return Outcome(order, due_in=None, attempts=order.attempts, error=f"refused: {reason}")
+
+
+def _log(level: int, event: str, order: Order, **facts: Any) -> None:
+    if logger.isEnabledFor(level):
+        ids = {"request_id": trace_of(order), "order": str(order.uuid)}
+        logger.log(level, event, extra={**ids, **facts})
 
 
 def given_back(order: Order) -> Outcome:

@@ -69,6 +69,10 @@ class Order(outbox.Outbox):
     )
     message = models.JSONField(encoder=DjangoJSONEncoder, editable=False)  # frozen at creation
     task_id = models.CharField(max_length=255, blank=True, default="", editable=False)
+    # Of the request that placed it. Goes along with its message, and comes back with the result.
+    request_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     # NULL for none: the rest must be unique for a user.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, editable=False

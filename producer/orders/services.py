@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Random
 from rest_framework import serializers
 
-from chassis import sql
+from chassis import logs, sql
 from chassis.bell import Bell
 from chassis.clock import Now, SecondsFromNow
 from chassis.problems import Conflict, KeyReused
@@ -71,6 +71,7 @@ def _create_order(
         user=user,
         idempotency_key=idempotency_key,
         idempotency_digest=digest if idempotency_key else "",
+        request_id=logs.request_id.get(),
         **fields,
     )
     order.message = snapshot(order)

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_api_key.models import APIKey
 
+from chassis import logs
 from chassis.api import filtered
 from chassis.keys import ApiKeyAuthentication
 from orders import schema, schema_results, serializers, services, timeline
@@ -39,6 +40,11 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         user: Any = self.request.user  # a CustomUser: nobody else gets this far
         return orders if user.is_staff else orders.filter(user=user)
 
+    def get_object(self) -> Order:
+        order = super().get_object()
+        logs.note(order=str(order.uuid), **({"task_id": order.task_id} if order.task_id else {}))
+        return order
+
     def list(self, request: Request) -> Response:
         orders = filtered(request, serializers.OrderFilters, self.get_queryset())
         page = self.paginate_queryset(orders)
@@ -53,6 +59,7 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         order, items = services.place_order(
             user=user, data=serializer.validated_data, idempotency_key=key, digest=digest
         )
+        logs.note(order=str(order.uuid))
         body = serializers.order_json(order, items, user.username)
         location = {
             "Location": request.build_absolute_uri(reverse("order-detail", args=[order.uuid]))

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_api_key.models import APIKey
 
-from chassis import keys
+from chassis import keys, logs
 from chassis.bodies import parse_json, read_body
 from chassis.clock import Now, as_time
 from chassis.sql import Prepared
@@ -52,6 +52,7 @@ class ChangeOrderStatusView(APIView):
         signatures.verify(request.headers, body, now)
         serializer = WebhookSerializer(data=parse_json(body))
         serializer.is_valid(raise_exception=True)
+        logs.note(order=str(uuid), task_id=serializer.validated_data["task_id"])
         try:
             status = services.record_result(order=order, **serializer.validated_data)
         except (Order.DoesNotExist, IntegrityError) as error:  # deleted since it was looked up

@@ -85,6 +85,18 @@ class DrainTests(DeliveryTestCase):
         times = [a.at for a in base.attempts_of(message)]
         self.assertEqual(times, sorted(times))
 
+    def test_each_try_is_logged_with_the_ids_of_its_message(self):
+        message = finished(request_id="order-42")
+        base.webhook_answers(self, 302)
+        with self.assertLogs("messaging.delivery", "WARNING") as logged:
+            base.deliver()
+        (record,) = logged.records
+        self.assertEqual(
+            (record.request_id, record.state, record.status), ("order-42", "dead", 302)
+        )
+        self.assertEqual(record.message_id, str(message.message_id))
+        self.assertEqual(record.task_id, message.task.task_id)
+
     def test_the_task_reports_how_many_sends_ended(self):
         finished(), finished()
         base.webhook_answers(self, 500)

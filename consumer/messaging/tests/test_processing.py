@@ -41,6 +41,11 @@ class PublishTests(TransactionTestCase):
         for hidden in (SECRET, "Hidden", "555-9999", "status/update"):
             self.assertNotIn(hidden, everything)
 
+    def test_it_carries_the_requests_id_for_the_worker_to_log(self):
+        self.api.post(SEND, body(request_id="order-42"))
+        (message,) = base.published()
+        self.assertEqual(message.headers["request_id"], "order-42")
+
     def test_the_broker_drops_it_when_it_is_due_again_anyway(self):
         self.api.post(SEND, body())
         (message,) = base.published()

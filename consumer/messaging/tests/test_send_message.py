@@ -65,6 +65,21 @@ class AcceptTests(SendTestCase):
         self.api.post(SEND, body(), headers={"X-Request-ID": "order-42"})
         self.assertEqual(Message.objects.get().request_id, "order-42")
 
+    def test_the_id_of_the_request_that_placed_its_order_wins(self):
+        self.api.post(SEND, body(request_id="order-42"), headers={"X-Request-ID": "of-a-batch"})
+        self.assertEqual(Message.objects.get().request_id, "order-42")
+
+    def test_one_that_is_no_request_id_is_refused(self):
+        for odd in ("", "a b", "x" * 65, "a\tb", "é"):
+            response = self.send(body(request_id=odd))
+            self.assert_refused(response, 400, "request_id")
+
+    def test_another_request_id_makes_it_no_other_message(self):
+        given = body(message_id=new_id(), request_id="first")
+        tasks = [self.send(given | {"request_id": one}).json() for one in ("first", "again")]
+        self.assertEqual(tasks[0], tasks[1])
+        self.assertEqual(Message.objects.get().request_id, "first")
+
     def test_a_message_without_an_id_gets_one_of_its_own_each_time(self):
         self.assertNotEqual(self.send(body()).json(), self.send(body()).json())
         self.assertEqual((base.count(), base.tasks()), (2, 2))

@@ -29,7 +29,12 @@ class ContractTests(ConsumerMixin, TestCase):
         agreed = golden("message")
         order = make_order(make_user())
         snapshot = {**order.message, "message_id": agreed["message_id"], "order_key": "ABC123"}
-        set_order(order, uuid=uuid.UUID(agreed["message_id"]), message=snapshot)
+        set_order(
+            order,
+            uuid=uuid.UUID(agreed["message_id"]),
+            message=snapshot,
+            request_id=agreed["request_id"],
+        )
         tasks.dispatch_orders()
         (sent,) = self.consumer.messages
         self.assertRegex(sent["webhook_api_key"], r"^[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}$")

@@ -39,6 +39,11 @@ class CreateTests(OrdersTestCase):
         }
         self.assertEqual(shown, expected)
 
+    def test_the_requests_id_is_answered_and_kept(self):
+        response = self.client.post(ORDERS, EXAMPLE, headers={"X-Request-ID": "order-42"})
+        self.assertEqual(response.headers["X-Request-ID"], "order-42")
+        self.assertEqual(Order.objects.get(uuid=response.json()["uuid"]).request_id, "order-42")
+
     def test_the_answer_is_what_a_get_shows(self):
         posted = self.client.post(ORDERS, EXAMPLE)
         self.assertEqual(self.client.get(posted.headers["Location"]).json(), posted.json())

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.test import TestCase, TransactionTestCase
 
+from chassis import logs
 from chassis.http import Answer
 from chassis.testing import at_once
 from orders import consumer, services, tasks
@@ -58,7 +59,8 @@ class SendingTests(DispatchCase):
         self.assertEqual(sent, {str(order.uuid) for order in orders})
 
     def test_a_message_goes_to_the_consumer_with_its_key_and_the_requests_id(self):
-        make_order(self.user)
+        with logs.carrying("order-42"):
+            make_order(self.user)
         tasks.dispatch_orders()
         self.assertEqual(
             self.consumer.urls, [f"{settings.CONSUMER_URL}/api/v1/consumer/send-message/"]
@@ -66,7 +68,26 @@ class SendingTests(DispatchCase):
         (headers,) = self.consumer.headers
         self.assertEqual(headers["Authorization"], f"Api-Key {settings.CONSUMER_API_KEY}")
         self.assertEqual(headers["Content-Type"], "application/json")
-        self.assertIn("X-Request-ID", headers)
+        self.assertEqual(headers["X-Request-ID"], "order-42")
+        self.assertEqual(self.consumer.messages[0]["request_id"], "order-42")
+
+    def test_each_message_of_a_list_carries_the_id_of_its_own_request(self):
+        with logs.carrying("order-42"):
+            make_order(self.user)
+        placed_by_hand = make_order(self.user)
+        tasks.dispatch_orders()
+        sent = {message["request_id"] for message in self.consumer.messages}
+        self.assertEqual(sent, {"order-42", str(placed_by_hand.uuid)})
+        self.assertEqual(self.consumer.headers[0]["X-Request-ID"], "")
+
+    def test_each_order_is_logged_with_its_ids(self):
+        order = make_order(self.user)
+        with self.assertLogs("orders.consumer", "INFO") as logged:
+            tasks.dispatch_orders()
+        (record,) = logged.records
+        self.assertEqual((record.message, record.order), ("order sent", str(order.uuid)))
+        self.assertEqual(record.request_id, str(order.uuid))
+        self.assertEqual(record.task_id, self.fresh(order).task_id)
 
     def test_many_orders_go_in_batches_of_50(self):
         self.make_orders(120)
