@@ -14,5 +14,6 @@ graceful_timeout = 8  # below the 10 s that a container is given to stop
 control_socket_disable = True  # its file has no place in a read-only container
 loglevel = "warning"
 
-# A request rather answers 503 than wait longer than this for a lock (seconds).
-os.environ.setdefault("DATABASE_PATIENCE", "1.5")
+# A request rather answers 503 than wait longer than this for a lock (seconds). It may have waited
+# as long before, for a thread whose request waited, and is still answered within 2 s.
+os.environ.setdefault("DATABASE_PATIENCE", "0.8")
