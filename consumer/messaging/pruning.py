@@ -5,12 +5,13 @@ results.
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from chassis.throttle import prune_counts
-from messaging.models import DeliveryAttempt, Message, State, TaskAPIKey, ThrottleCount
+from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey, ThrottleCount
 
 BATCH = 500  # rows; a delete of so many takes a moment, and holds nobody up
 
@@ -30,6 +31,7 @@ def prune_batch(days: float | None = None) -> dict[str, int]:
             list(ended.values_list("pk", "task_id")[:BATCH])
         ),
         "expired task keys": TaskAPIKey.objects.filter(pk__in=list(expired)).delete()[0],
+        "hosts without messages": _delete_hosts(),
         "throttle counts": prune_counts(ThrottleCount),
     }
 
@@ -50,3 +52,13 @@ def _delete_messages(rows: list[tuple[int, int]]) -> int:
     ):
         queryset._raw_delete(queryset.db)
     return len(chosen)
+
+
+def _delete_hosts() -> int:
+    """Hosts that no message names; one that gets its first message this moment stays."""
+    unused = Host.objects.filter(~Exists(Message.objects.filter(host=OuterRef("pk"))))
+    some = Host.objects.filter(pk__in=list(unused.values_list("pk", flat=True)[:BATCH]))
+    try:
+        return some._raw_delete(some.db) or 0  # None where there is nothing to delete
+    except IntegrityError:
+        return 0

@@ -5,6 +5,7 @@ delivered.
 import logging
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from celery import states
@@ -150,14 +151,23 @@ def _create(rows: list[Message]) -> None:
 def _ask_again(rows: list[Message]) -> None:
     """Their sender misses the results: what it sent last is used, and deliveries that have ended
     begin anew.
+
+    Rows that somebody holds this moment follow after the commit, one by one: who waits for a row
+    must hold none, for deliveries are recorded in an order of their own.
     """
+    known = Message.objects.filter(pk__in=[row.pk for row in rows])
+    free = set(known.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    _use_what_was_sent_last([row for row in rows if row.pk in free])
+    for row in rows:
+        if row.pk not in free:
+            transaction.on_commit(partial(_use_what_was_sent_last, [row]))
+
+
+def _use_what_was_sent_last(rows: list[Message]) -> None:
     if not rows:
         return
-    known = Message.objects.filter(pk__in=[row.pk for row in rows])
-    # Locked in the same order by everybody; so late, since new rows are waited for before.
-    list(known.order_by("message_id").select_for_update().values_list("pk"))
     Message.objects.bulk_update(rows, ["webhook_url", "webhook_api_key", "host"])
-    redeliver(messages=known.filter(state__in=ENDED))
+    redeliver(messages=Message.objects.filter(pk__in=[row.pk for row in rows], state__in=ENDED))
 
 
 def _publish_first(rows: list[Message]) -> None:

@@ -1,14 +1,17 @@
 """Several requests, workers and drains at once, each on a connection of its own."""
 
 import json
+import threading
+import time
 import uuid
 from collections import Counter
 from unittest import mock
 
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.test import TransactionTestCase
 from django_celery_results.models import TaskResult
 
+from chassis import bell
 from chassis.clock import SecondsFromNow
 from chassis.testing import at_once
 from messaging import delivery, hosts, processing, pruning, results, services
@@ -72,6 +75,50 @@ class AcceptTests(ContentionTestCase):
         self.assertEqual(at_once(self.many, send), [20] * self.many)
         self.assertEqual((base.count(), base.tasks()), (20, 20))
         self.assertEqual(base.count(state=State.DELIVERING), 10)
+
+    def test_asked_again_while_they_are_recorded_in_another_order_nobody_is_locked_out(self):
+        ids = [new_id() for _ in range(10)]
+        given = self.messages(ids)
+        self.send(given)
+        pks = list(Message.objects.order_by("pk").values_list("pk", flat=True))
+
+        def act(number):
+            for turn in range(8):
+                if number:
+                    self.send(given[turn % 10 :] + given[: turn % 10])
+                    continue
+                with transaction.atomic():
+                    for pk in reversed(pks):
+                        Message.objects.filter(pk=pk).update(last_error=f"{turn}")
+
+        with mock.patch.object(bell, "publish"):
+            at_once(2, act)
+        self.assertEqual({row.last_error for row in Message.objects.all()}, {"7"})
+
+    def test_asked_again_while_somebody_holds_one_the_others_do_not_wait_and_it_follows(
+        self,
+    ):
+        ids = [new_id() for _ in range(2)]
+        self.send(self.messages(ids))
+        url = f"{base.HOOK}?2"
+        moved = [given | {"webhook_url": url} for given in self.messages(ids)]
+        held = threading.Event()
+
+        def ask(number):
+            held.wait(10)
+            return len(self.send(moved))
+
+        def hold(number):
+            with transaction.atomic():
+                Message.objects.filter(message_id=ids[0]).update(last_error="held")
+                held.set()
+                # SQLite has one lock for all.
+                while connection.vendor == "postgresql" and not base.count(webhook_url=url):
+                    time.sleep(0.01)
+
+        at_once(2, lambda number: (hold, ask)[number](number))
+        found = {(row.webhook_url, row.last_error) for row in Message.objects.all()}
+        self.assertEqual(found, {(url, "held"), (url, "")})
 
     def test_two_bodies_of_one_id_at_once_leave_one_and_refuse_the_other(self):
         known = uuid.uuid4()
@@ -142,10 +189,22 @@ class ResultTests(ContentionTestCase):
         for _ in range(20):
             base.finished()
         Message.objects.update(state=State.DELIVERED, created_at="2020-01-01T00:00:00Z")
-        deleted = at_once(2, lambda number: sum(pruning.prune_batch().values()))
+        kind = "messages with their results"
+        deleted = at_once(2, lambda number: pruning.prune_batch()[kind])
         self.assertLessEqual(sum(deleted), 20)
         pruning.prune_batch()
         self.assertEqual((base.count(), base.tasks()), (0, 0))
+
+    def test_a_host_pruned_while_its_next_message_is_stored_costs_neither(self):
+        def act(number):
+            if number:
+                return pruning.prune_batch()["hosts without messages"]
+            return base.accept(webhook_url="https://shop.example/hook").host_id
+
+        for _ in range(10):
+            Message.objects.all().delete()
+            at_once(2, act)
+            self.assertEqual(Message.objects.get().host.name, "https://shop.example:443")
 
 
 class DeliveryTests(ContentionTestCase):

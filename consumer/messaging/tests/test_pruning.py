@@ -9,7 +9,7 @@ from django.test import TestCase, override_settings
 from django_celery_results.models import TaskResult
 
 from messaging import pruning, tasks
-from messaging.models import DeliveryAttempt, Message, State, TaskAPIKey
+from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey
 from messaging.tests import base
 from messaging.tests.base import finished
 
@@ -70,6 +70,21 @@ class PruneTests(PruneTestCase):
         names = set(TaskAPIKey.objects.values_list("name", flat=True))
         self.assertEqual(names, {"1", "for ever"})
 
+    def test_hosts_that_no_message_names_go_and_the_others_stay(self):
+        for state in State.values:
+            finished(webhook_url=f"https://{state}.example/")
+            Message.objects.filter(host__name__contains=state).update(state=state)
+        Host.objects.create(name="https://unused.example")
+        self.assertEqual(pruning.prune_batch()["hosts without messages"], 1)
+        self.assertEqual(Host.objects.count(), len(State.values))
+        self.assertFalse(Host.objects.filter(name="https://unused.example").exists())
+
+    def test_a_host_that_was_pruned_is_made_anew_by_its_next_message(self):
+        Message.objects.filter(pk=finished().pk).delete()
+        pruning.prune_batch()
+        self.assertEqual(Host.objects.count(), 0)
+        self.assertEqual(finished().host, Host.objects.get())
+
     def test_a_turn_deletes_one_batch_of_each_kind(self):
         expiry = NOW - timedelta(days=1)
         for _ in range(3):
@@ -111,7 +126,7 @@ class PruneCommandTests(PruneTestCase):
             self.message(State.DELIVERED, 31)
         with mock.patch.object(pruning, "BATCH", 2):
             said = self.run_command()
-        self.assertEqual(said, "Deleted 5 messages with their results.\n")
+        self.assertEqual(said, "Deleted 5 messages with their results, 1 hosts without messages.\n")
         self.assertEqual(self.left(), set())
 
     def test_the_command_takes_another_age(self):
