@@ -22,6 +22,7 @@ FAILURES = 5
 LONGEST_OPEN = 15  # seconds
 AT_ONCE = 50  # hosts looked at in one turn
 WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has recovered
+WOKEN_AFTER = 2  # failures in a row; a single one may be a row's own fault, which none should share
 
 
 def waiting() -> list[Host]:
@@ -119,11 +120,13 @@ def _note_failed_probe(host: Host) -> None:
 
 @transaction.atomic
 def _note_success(host: Host) -> None:
-    """Close the breaker; the first success after failures makes the host's waiting rows due, but
-    those that were told to come less often.
+    """Close the breaker; the first success after several failures makes the host's waiting rows
+    due, but those that were told to come less often.
     """
+    fine = {"failures": 0, "open_until": None, "failing_since": None}
     failing = Host.objects.filter(pk=host.pk, failing_since__isnull=False)
-    if not failing.update(failures=0, open_until=None, failing_since=None):
+    if not failing.filter(failures__gte=WOKEN_AFTER).update(**fine):
+        failing.update(**fine)
         return
     late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(LEASE))
     woken = late.exclude(last_error="429").update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))

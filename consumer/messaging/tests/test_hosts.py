@@ -121,7 +121,7 @@ class WakingTests(HostTestCase):
     def setUp(self):
         super().setUp()
         self.failed = self.row()
-        hosts.note(self.host(), [FAILS])
+        hosts.note(self.host(), [FAILS, FAILS])
 
     def works_again(self):
         hosts.note(self.host(), [ANSWERS])
@@ -160,6 +160,15 @@ class WakingTests(HostTestCase):
         for row in (other, dead, processing):
             self.assertGreater(base.seconds_until(row), 3000)
         self.assertLess(base.seconds_until(self.failed), 3)
+
+    def test_after_a_single_failure_a_success_wakes_nothing(self):
+        """One row that always fails would else be tried at each success, and soon be given up."""
+        self.works_again()
+        base.due_in(self.failed, 3600)
+        hosts.note(self.host(), [FAILS])
+        self.works_again()
+        self.assertGreater(base.seconds_until(self.failed), 3000)
+        self.assertEqual((self.host().failures, self.host().failing_since), (0, None))
 
     def test_a_second_success_wakes_nothing(self):
         self.works_again()
