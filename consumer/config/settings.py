@@ -115,5 +115,6 @@ CELERY_RESULT_BACKEND_MAX_SLEEP_BETWEEN_RETRIES_MS = 1000
 SAFETY_RINGS = [  # task, queue, seconds between rings
     ("messaging.publish_due", "consumer.sweep", 1),
     ("messaging.prune", "consumer.sweep", 60),
+    ("messaging.follow_clock", "consumer.sweep", 10),
     ("messaging.deliver_results", "consumer.webhooks", 1),
 ]

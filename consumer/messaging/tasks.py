@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.exceptions import Ignore
 
 from chassis import outbox
-from messaging import delivery, processing, pruning, services
+from messaging import delivery, processing, pruning, services, setback
 
 
 @shared_task(name=services.TASK, bind=True, ignore_result=False, soft_time_limit=50, time_limit=60)
@@ -40,3 +40,9 @@ def deliver_results() -> int:
 def prune() -> dict[str, int]:
     """Delete a batch of what is finished and old; returns how many rows of each kind."""
     return pruning.prune_batch()
+
+
+@shared_task(name="messaging.follow_clock")
+def follow_clock() -> int:
+    """Make due what waits by a clock that was set back since; returns how many rows."""
+    return setback.follow_clock()

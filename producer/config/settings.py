@@ -110,4 +110,5 @@ CELERY_TASK_DEFAULT_QUEUE = QUEUE_PREFIX + "producer.dispatch"
 SAFETY_RINGS = [  # task, queue, seconds between rings
     ("orders.dispatch_orders", "producer.dispatch", 1),
     ("orders.prune", "producer.dispatch", 60),
+    ("orders.follow_clock", "producer.dispatch", 10),
 ]

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from chassis import outbox
-from orders import consumer, pruning, services
+from orders import consumer, pruning, services, setback
 
 
 @shared_task(name="orders.dispatch_orders")
@@ -16,3 +16,9 @@ def dispatch_orders() -> int:
 def prune() -> dict[str, int]:
     """Delete a batch of what is finished and old; returns how many rows of each kind."""
     return pruning.prune_batch()
+
+
+@shared_task(name="orders.follow_clock")
+def follow_clock() -> int:
+    """Make due what waits by a clock that was set back since; returns how many rows."""
+    return setback.follow_clock()
