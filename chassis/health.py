@@ -2,12 +2,15 @@
 
 import logging
 
+from celery import current_app
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 logger = logging.getLogger(__name__)
+
+AWAY = "can't be reached"
 
 _migrated = False
 
@@ -18,11 +21,16 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """The process can do its work: the database answers, and its migrations are applied."""
-    problem = _database_problem()
-    if problem:
-        return JsonResponse({"status": "not ready", "database": problem}, status=503)
-    return JsonResponse({"status": "ready", "database": "ok"})
+    """The process can do its work: the database answers, and its migrations are applied.
+
+    Without the broker it is degraded and still ready: what is accepted waits for its row's time.
+    """
+    database, broker = _database_problem(), _broker_problem()
+    status = "not ready" if database else "degraded" if broker else "ready"
+    return JsonResponse(
+        {"status": status, "database": database or "ok", "broker": broker or "ok"},
+        status=503 if database else 200,
+    )
 
 
 def _database_problem() -> str:
@@ -37,7 +45,18 @@ def _database_problem() -> str:
             _migrated = True
     except Error as error:
         logger.warning("not ready: %s", error)
-        return "can't be reached"
+        return AWAY
+    return ""
+
+
+def _broker_problem() -> str:
+    """By one try to connect; a broker that is frozen makes it last about a second."""
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.transport.close_connection(broker.transport.establish_connection())
+    except Exception as error:  # any transport's own errors
+        logger.warning("broker not reached: %r", error)
+        return AWAY
     return ""
 
 

@@ -1,5 +1,7 @@
 """/health/live and /health/ready."""
 
+import os
+import socket
 from unittest.mock import patch
 
 from django.db import InterfaceError, OperationalError, connection
@@ -15,6 +17,12 @@ def closed(execute, *args):
     raise InterfaceError("connection already closed")
 
 
+def closed_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 class HealthTests(TestCase):
     def setUp(self):
         self.enterContext(patch("chassis.health._migrated", False))
@@ -27,7 +35,18 @@ class HealthTests(TestCase):
     def test_it_is_ready_when_the_database_answers_and_is_migrated(self):
         response = self.client.get("/health/ready")
         self.assertEqual(response.status_code, 200)
-        self.assertEqual(response.json(), {"status": "ready", "database": "ok"})
+        expected = {"status": "ready", "database": "ok", "broker": "ok"}
+        self.assertEqual(response.json(), expected)
+
+    def test_without_the_broker_it_is_degraded_and_ready_all_the_same(self):
+        with (
+            patch.dict(os.environ, CELERY_BROKER_WRITE_URL=f"amqp://127.0.0.1:{closed_port()}"),
+            self.assertLogs("chassis.health", "WARNING"),
+        ):
+            response = self.client.get("/health/ready")
+        self.assertEqual(response.status_code, 200)
+        expected = {"status": "degraded", "database": "ok", "broker": "can't be reached"}
+        self.assertEqual(response.json(), expected)
 
     def test_it_is_not_ready_without_the_database(self):
         for failure in (away, closed):
@@ -38,8 +57,8 @@ class HealthTests(TestCase):
             ):
                 response = self.client.get("/health/ready")
             self.assertEqual(response.status_code, 503)
-            expected = {"status": "not ready", "database": "can't be reached"}
-            self.assertEqual(response.json(), expected)
+            self.assertEqual(response.json()["status"], "not ready")
+            self.assertEqual(response.json()["database"], "can't be reached")
 
     def test_it_is_not_ready_before_its_migrations_and_is_after_them(self):
         last = MigrationRecorder.Migration.objects.filter(app="rest_framework_api_key").last()
