@@ -12,7 +12,7 @@ BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .PHONY: help up demo test test-services e2e-compose \
 	check check-lint check-compose check-producer check-consumer \
-	faults bench openapi postman format lock clean
+	fuzz fuzz-producer fuzz-consumer audit faults bench openapi postman format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,17 @@ openapi: .venv/ready ## Write docs/openapi/, the documents of both APIs, from th
 
 postman: .venv/ready ## Run the Postman collection against both services, with newman (needs Node.js)
 	@$(PY) -m e2e.postman
+
+fuzz: .venv/ready ## Throw 10,000 random bodies at each endpoint
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync fuzz-producer fuzz-consumer
+
+FUZZ_producer = orders.tests.test_fuzz users.tests.test_fuzz
+FUZZ_consumer = messaging.tests.test_fuzz
+fuzz-producer fuzz-consumer: fuzz-%: .venv/ready
+	@$(HERMETIC) FUZZ_BODIES=10000 $(PY) $*/manage.py test $(FUZZ_$*) --noinput
+
+audit: .venv/ready ## Look the locked packages up among the known vulnerabilities
+	@$(PY) -m e2e.audit
 
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
 	$(PY) -m e2e.faults $(ROW)

@@ -1,4 +1,4 @@
-"""What holds for every endpoint: errors as problems, limits of bodies, methods, and never a 500."""
+"""What holds for every endpoint: errors as problems, limits of bodies, methods and queries."""
 
 import io
 import json
@@ -9,16 +9,11 @@ from django.db import OperationalError, connection
 from django.test import TestCase, override_settings
 from django_celery_results.models import TaskResult
 
+from chassis.fuzzing import ODD
 from messaging.tests import base
 from messaging.tests.base import PROCESS, SEND, TASKS, accept, body
 
 MIB = 2**20
-ODD = (
-    None, True, False, 0, -1, 1.5, 10**30, 1e308, "", " ", "\x00", "x" * 3000, "\u202e", "😀", "é",
-    [], {}, [[]], [None], {"a": 1}, {"": None}, "http://127.0.0.1:7000/", "http://[::1]/",
-    "PENDING", "c151efba-f415-4d2a-8b8f-161f30456aff", "../../etc", "' OR 1=1 --", "%s", "{0}",
-    "\r\nX: y",
-)  # fmt: skip
 
 
 class EverywhereTestCase(TestCase):
@@ -175,20 +170,8 @@ class BodyTests(EverywhereTestCase):
                     self.assert_problem(self.post(path, text), 400)
 
 
-class FuzzTests(EverywhereTestCase):
-    """Some hundred bodies, the same at each run: none may end in a 500, and all in JSON."""
-
-    def mutated(self, chance, given):
-        made = dict(given)
-        for name in list(made):
-            roll = chance.random()
-            if roll < 0.35:
-                made[name] = chance.choice(ODD)
-            elif roll < 0.45:
-                del made[name]
-        if chance.random() < 0.2:
-            made[str(chance.choice(ODD))[:50]] = chance.choice(ODD)
-        return made
+class QueryTests(EverywhereTestCase):
+    """Some hundred queries, the same at each run: none may end in a 500, and all in JSON."""
 
     def assert_sound(self, response, given):
         self.assertLess(response.status_code, 500, f"{given!r:.400}: {response.content[:300]}")
@@ -196,50 +179,6 @@ class FuzzTests(EverywhereTestCase):
             json.loads(response.content)
         if response.status_code >= 400:
             self.assertEqual(response.headers["Content-Type"], "application/problem+json")
-
-    def fuzz(self, method, path, template, count=150):
-        chance = random.Random(f"{method} {path}")
-        for _ in range(count):
-            given = self.mutated(chance, template)
-            if chance.random() < 0.1:
-                given = chance.choice(ODD)
-            response = getattr(self.api, method)(
-                path, json.dumps(given), content_type="application/json"
-            )
-            self.assert_sound(response, given)
-
-    def test_send_message_answers_any_body(self):
-        self.fuzz("post", SEND, body(message_id=base.new_id(), webhook_api_key="a.b"))
-
-    def test_send_message_answers_any_list(self):
-        chance = random.Random(1)
-        template = body(message_id=base.new_id(), webhook_api_key="a.b")
-        for _ in range(100):
-            given = [self.mutated(chance, template) for _ in range(chance.randint(1, 4))]
-            given += [chance.choice(ODD)] * (chance.random() < 0.3)
-            self.assert_sound(self.api.post(SEND, given), given)
-
-    def test_process_message_answers_any_body(self):
-        self.fuzz("post", PROCESS, body(message_id=base.new_id(), webhook_api_key="a.b"))
-
-    def test_tasks_answers_any_body(self):
-        self.fuzz("post", TASKS, {"task_id": "t", "status": "SUCCESS", "result": None})
-        for page in self.pages(TASKS):
-            self.assert_sound(page, "list")
-
-    def test_a_task_answers_any_edit(self):
-        TaskResult.objects.create(task_id="t", status="SUCCESS")
-        for method in ("put", "patch"):
-            self.fuzz(method, TASKS + "t/", {"task_id": "t", "status": "SUCCESS", "result": 1}, 80)
-        self.assert_sound(self.api.get(TASKS + "t/"), "edited")
-
-    def test_any_bytes_are_answered(self):
-        chance = random.Random(2)
-        for _ in range(100):
-            text = chance.randbytes(chance.randint(0, 40))
-            for path in (SEND, PROCESS, TASKS):
-                response = self.api.generic("POST", path, text, content_type="application/json")
-                self.assert_sound(response, text)
 
     def test_any_query_is_answered(self):
         chance = random.Random(3)
@@ -252,7 +191,7 @@ class FuzzTests(EverywhereTestCase):
             "cursor",
             "x",
         )
-        values = [str(value) for value in ODD]
+        values = [str(value) for value in ODD if value != "\ud800"]  # it has no form in a URL
         values += [
             "0001-01-01T00:00:00+14:00",
             "9999-12-31T23:59:59-14:00",
@@ -268,9 +207,3 @@ class FuzzTests(EverywhereTestCase):
         for _ in range(300):
             query = {name: chance.choice(values) for name in chance.sample(names, 2)}
             self.assert_sound(self.api.get(TASKS, query), query)
-
-    def pages(self, url):
-        while url:
-            response = self.api.get(url)
-            yield response
-            url = response.json().get("next")
