@@ -11,7 +11,7 @@ DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .PHONY: help up demo test test-services e2e-compose \
-	check check-lint check-compose check-producer check-consumer \
+	check check-lint check-compose check-prometheus check-producer check-consumer \
 	fuzz fuzz-producer fuzz-consumer audit faults bench openapi postman format lock clean
 
 help: ## List these commands
@@ -57,7 +57,7 @@ PRODUCTION = $(HERMETIC) DATABASE_URL=sqlite://:memory: ALLOWED_HOSTS=shop.examp
 	WEBHOOK_SIGNING_SECRETS=whsec_$(RANDOM)
 MYPY = $(PRODUCTION) MYPYPATH=..:. ../$(PY) -m mypy --config-file ../pyproject.toml --explicit-package-bases
 
-check: check-lint check-compose check-producer check-consumer ## Lint, types, complete migrations, and a production's settings
+check: check-lint check-compose check-prometheus check-producer check-consumer ## Lint, types, complete migrations, and a production's settings
 
 check-lint: .venv/ready
 	$(PY) -m ruff check .
@@ -73,6 +73,16 @@ check-compose:
 			SECRETS_DIR=/secrets PRODUCER_HOSTS=a.example CONSUMER_HOSTS=b.example TRUSTED_PROXIES=1 \
 			$$compose -f docker-compose.yml -f docker-compose.production.yml config --quiet || exit; \
 	done
+
+# The alert rules, their tests, and what each service shows at /metrics, as Prometheus reads them.
+check-prometheus: .venv/ready
+	@if ! command -v promtool >/dev/null; then \
+		echo "metrics and alert rules are not checked: promtool is not installed"; exit; fi; \
+	cd docs/prometheus && promtool check config --syntax-only prometheus.yml && \
+		promtool check rules alerts.yml && promtool test rules alerts_test.yml && cd ../.. && \
+	for service in producer consumer; do echo "$$service: metrics"; \
+		metrics=$$($(PRODUCTION) $(PY) $$service/manage.py shell --no-imports <e2e/show_metrics.py) && \
+		echo "$$metrics" | promtool check metrics || exit; done
 
 # Each service by itself, since both have a package `config`; what crosses them goes with the producer.
 ACROSS_producer = ../e2e $(if $(wildcard bench/*.py),../bench)

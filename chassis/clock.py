@@ -35,6 +35,29 @@ class SecondsFromNow(models.Func):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
+class Seconds(models.Func):
+    """A time as seconds since 1970."""
+
+    output_field = models.FloatField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "DATE_PART('epoch', %(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "((JULIANDAY(%(expressions)s) - 2440587.5) * 86400.0)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def seconds_between(start: Any, end: Any) -> Any:
+    return Seconds(end) - Seconds(start)
+
+
+def seconds_since(column: str) -> Any:
+    """How long ago the time in a column was."""
+    return seconds_between(models.F(column), Now())
+
+
 def as_time(value: Any) -> datetime:
     """A time that a statement written by hand has read: SQLite has no type of its own for it."""
     if isinstance(value, str):

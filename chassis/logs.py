@@ -25,6 +25,8 @@ ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 NOT_SHOWN = STANDARD | {"request"}  # Django's: its text has the query string
 
+ROUTINE = ("/health/", "/metrics")  # what is asked all the time
+
 access = logging.getLogger("access")
 _encode = json.JSONEncoder(default=str).encode
 
@@ -123,7 +125,8 @@ class RequestMiddleware:
             response["X-Request-ID"] = current
             if isinstance(response, HttpResponse) and not response.has_header("Content-Length"):
                 response["Content-Length"] = str(len(response.content))  # or it is sent in chunks
-            log = access.debug if request.path_info.startswith("/health/") else access.info
+            is_routine = request.path_info.startswith(ROUTINE)
+            log = access.debug if is_routine else access.info
             # The path only: a query string may hold what nobody should read in a log.
             log(
                 "%s %s %s",

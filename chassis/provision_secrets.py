@@ -61,6 +61,7 @@ def complete(given: Mapping[str, str] = NONE) -> dict[str, str]:
             f"{service}/service_api_key": key,
             f"{peer}/{service}_api_key": key,
             f"{service}/webhook_signing_secrets": signing,
+            f"{service}/metrics_token": _letters(64),
         }
     return {**made, **given}
 

@@ -62,7 +62,11 @@ class ProvisionSecretsTests(TestCase):
     def test_what_is_missing_is_made_to_fit_what_is_there(self) -> None:
         self.run_it()
         made = self.read()
-        unshared = {"producer/secret_key", "consumer/secret_key"}
+        unshared = {
+            f"{service}/{name}"
+            for service in ("producer", "consumer")
+            for name in ("secret_key", "metrics_token")
+        }
         for folder in ("producer", "consumer", "producer-db", "consumer-db", "rabbitmq"):
             shutil.rmtree(self.folder / folder)
             self.assertEqual(self.run_it(), "Secrets made.")

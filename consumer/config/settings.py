@@ -34,6 +34,7 @@ WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
 WEBHOOK_THREADS = int(env.number("WEBHOOK_THREADS", 32))
 SCOPED_KEY_MODEL = "messaging.TaskAPIKey"
 RETENTION_DAYS = env.number("RETENTION_DAYS", 30)
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
     "unfold",

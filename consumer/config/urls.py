@@ -1,11 +1,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from chassis import documents, health
+from chassis import documents, health, metrics
+from messaging.metrics import families
 
 urlpatterns = [
     path("api/v1/consumer/", include("messaging.urls")),
     *documents.urlpatterns,
     path("admin/", admin.site.urls),
     *health.urlpatterns,
+    metrics.endpoint(families),
 ]

@@ -10,6 +10,7 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
 from chassis.clock import Now, now_sql
+from chassis.tallies import Tally as BaseTally
 from chassis.throttle import Count
 from messaging.encryption import EncryptedField
 
@@ -157,3 +158,7 @@ class TaskAPIKey(AbstractAPIKey):
 
 class ThrottleCount(Count):
     """How often an address or account failed to sign in to the admin in this minute."""
+
+
+class Tally(BaseTally):
+    """What metrics have counted of messages and their deliveries."""

@@ -1,7 +1,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from chassis import documents, health
+from chassis import documents, health, metrics
+from orders.metrics import families
 
 urlpatterns = [
     path("api/v1/users/", include("users.urls")),
@@ -9,4 +10,5 @@ urlpatterns = [
     *documents.urlpatterns,
     path("admin/", admin.site.urls),
     *health.urlpatterns,
+    metrics.endpoint(families),
 ]

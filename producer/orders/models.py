@@ -13,6 +13,7 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
 from chassis.clock import Now, now_sql
+from chassis.tallies import Tally as BaseTally
 
 KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is easily misread aloud
 
@@ -183,3 +184,7 @@ class TaskResult(models.Model):
 
     def __str__(self) -> str:
         return self.task_id
+
+
+class Tally(BaseTally):
+    """What metrics have counted of orders, their sending and their results."""

@@ -1,0 +1,107 @@
+"""Totals that only grow, for metrics: each row of a table is counted once, a while after it came.
+
+A count over a whole table takes longer with every row, and falls when rows are pruned. So a total
+is kept, and what has come since is added to it whenever somebody asks. Rows are told apart by their
+keys; a smaller key may be committed after a larger one, so those are counted that could be seen a
+while ago.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import Case, Count, Max, Sum, Value, When
+from django.db.models.functions import Abs, Greatest
+
+from chassis.clock import Now, seconds_since
+
+SETTLE_SECONDS = 5.0  # longer than from an insert to its commit
+AT_ONCE = 20_000  # rows that one call counts; the rest is for the next
+PLUS_INFINITY = "+Inf"
+
+Totals = Mapping[str, float]
+
+
+class Tally(models.Model):
+    """What was counted of one source's rows. Each service has its own table."""
+
+    source = models.CharField(max_length=32, primary_key=True)
+    counted = models.BigIntegerField()  # the totals have the rows up to this key
+    seen = models.BigIntegerField()  # those up to this one are counted next
+    seen_at = models.DateTimeField(db_default=Now())
+    totals = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.source
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows of one table, and how some of them are summed up.
+
+    `totals` takes a queryset and answers numbers by name. What it leaves out is never counted.
+    """
+
+    name: str
+    model: type[models.Model]
+    totals: "Callable[[models.QuerySet[Any]], Totals]"
+
+    def newest(self) -> int:
+        return self.model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+@transaction.atomic
+def count_up(tallies: type[Tally], source: Source) -> Totals:
+    """The source's totals, with what has settled since it was asked last.
+
+    What came before the first call is not in them.
+    """
+    newest = source.newest()
+    rows = tallies._default_manager
+    ours = rows.select_for_update().filter(source=source.name)
+    tally: Any = ours.annotate(age=Abs(seconds_since("seen_at"))).first()
+    if tally is None:
+        tally = tallies(source=source.name, counted=newest, seen=newest)
+        rows.bulk_create([tally], ignore_conflicts=True)
+        return {}
+    if tally.age >= SETTLE_SECONDS:
+        _count(tally, source)
+        if tally.counted == tally.seen:
+            tally.seen, tally.seen_at = max(tally.seen, newest), Now()
+        tally.save()
+    return tally.totals  # type: ignore[no-any-return]
+
+
+def _count(tally: Tally, source: Source) -> None:
+    last = min(tally.seen, tally.counted + AT_ONCE)
+    if last > tally.counted:
+        rows = source.model._default_manager.filter(pk__gt=tally.counted, pk__lte=last)
+        found = Counter(source.totals(rows.order_by()))
+        tally.totals = dict(Counter(tally.totals) + found)
+        tally.counted = last
+
+
+def by(rows: "models.QuerySet[Any]", column: str) -> Totals:
+    """How many rows there are of each value of a column; NULL is `none`."""
+    grouped = rows.values_list(column).annotate(rows=Count("pk"))
+    return {str(value if value is not None else "none"): count for value, count in grouped}
+
+
+def spans(rows: "models.QuerySet[Any]", seconds: Any, edges: Iterable[float]) -> Totals:
+    """For a histogram: how many took up to each of the edges and longer than the one before, by
+    that edge, and the `sum` of all.
+    """
+    names = [When(took__lte=edge, then=Value(str(edge))) for edge in edges]
+    took = rows.annotate(took=Greatest(seconds, 0.0))
+    edge = Case(*names, default=Value(PLUS_INFINITY), output_field=models.CharField())
+    grouped = took.annotate(edge=edge).values_list("edge").annotate(Count("pk"), Sum("took"))
+    totals: dict[str, float] = {"sum": 0.0}
+    for name, count, total in grouped:
+        totals[name] = count
+        totals["sum"] += total
+    return totals
