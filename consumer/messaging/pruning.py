@@ -3,43 +3,54 @@ results.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
-from chassis.throttle import prune_counts
+from chassis.throttle import old_counts
 from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey, ThrottleCount
 
 BATCH = 500  # rows; a delete of so many takes a moment, and holds nobody up
 
 
-def prune_batch(days: float | None = None) -> dict[str, int]:
-    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many
-    went.
+MESSAGES, HOSTS = "messages with their results", "hosts without messages"
+
+
+def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
+    """What is finished and older than `days` (default RETENTION_DAYS), by its kind.
 
     Dead messages stay: they are there to be sent again.
     """
     now = timezone.now()
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     ended = Message.objects.filter(state__in=(State.DELIVERED, State.GONE), created_at__lt=old)
-    expired = TaskAPIKey.objects.filter(expiry_date__lt=now).values_list("pk", flat=True)[:BATCH]
     return {
-        "messages with their results": _delete_messages(
-            list(ended.values_list("pk", "task_id")[:BATCH])
-        ),
-        "expired task keys": TaskAPIKey.objects.filter(pk__in=list(expired)).delete()[0],
-        "hosts without messages": _delete_hosts(),
-        "throttle counts": prune_counts(ThrottleCount),
+        MESSAGES: ended,
+        "expired task keys": TaskAPIKey.objects.filter(expiry_date__lt=now),
+        HOSTS: Host.objects.filter(~Exists(Message.objects.filter(host=OuterRef("pk")))),
+        "throttle counts": old_counts(ThrottleCount),
     }
 
 
+def prune_batch(days: float | None = None) -> dict[str, int]:
+    """Delete one batch of each kind; returns how many went."""
+    deleters = {MESSAGES: _delete_messages, HOSTS: _delete_hosts}
+    return {kind: deleters.get(kind, _delete_some)(rows) for kind, rows in prunable(days).items()}
+
+
+def _delete_some(rows: QuerySet[Any]) -> int:
+    some = rows.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
+    return some._raw_delete(some.db) or 0  # None where there is nothing to delete
+
+
 @transaction.atomic
-def _delete_messages(rows: list[tuple[int, int]]) -> int:
+def _delete_messages(rows: QuerySet[Any]) -> int:
     """One statement a table; a message taken up again meanwhile stays."""
-    pks = [pk for pk, _ in rows]
+    pks = list(rows.values_list("pk", flat=True)[:BATCH])
     locked = Message.objects.select_for_update(skip_locked=True).filter(
         pk__in=pks, state__in=(State.DELIVERED, State.GONE)
     )
@@ -54,11 +65,9 @@ def _delete_messages(rows: list[tuple[int, int]]) -> int:
     return len(chosen)
 
 
-def _delete_hosts() -> int:
-    """Hosts that no message names; one that gets its first message this moment stays."""
-    unused = Host.objects.filter(~Exists(Message.objects.filter(host=OuterRef("pk"))))
-    some = Host.objects.filter(pk__in=list(unused.values_list("pk", flat=True)[:BATCH]))
+def _delete_hosts(rows: QuerySet[Any]) -> int:
+    """A host that gets its first message this moment stays."""
     try:
-        return some._raw_delete(some.db) or 0  # None where there is nothing to delete
+        return _delete_some(rows)
     except IntegrityError:
         return 0

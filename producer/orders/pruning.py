@@ -7,26 +7,29 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chassis.throttle import prune_counts
+from chassis.throttle import old_counts
 from orders.models import OrderAPIKey, SendAttempt
 from users.models import ThrottleCount
 
 BATCH = 1000  # rows; a delete of so many takes a moment, and holds nobody up
 
 
-def prune_batch(days: float | None = None) -> dict[str, int]:
-    """Delete one batch of each kind older than `days` (default RETENTION_DAYS); returns how many
-    went.
-    """
+def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
+    """What is finished and older than `days` (default RETENTION_DAYS), by its kind."""
     now = timezone.now()
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     return {
-        "attempts": _delete_some(SendAttempt.objects.filter(at__lt=old)),
-        "expired order keys": _delete_some(OrderAPIKey.objects.filter(expiry_date__lt=now)),
-        "throttle counts": prune_counts(ThrottleCount),
+        "attempts": SendAttempt.objects.filter(at__lt=old),
+        "expired order keys": OrderAPIKey.objects.filter(expiry_date__lt=now),
+        "throttle counts": old_counts(ThrottleCount),
     }
 
 
+def prune_batch(days: float | None = None) -> dict[str, int]:
+    """Delete one batch of each kind; returns how many went."""
+    return {kind: _delete_some(rows) for kind, rows in prunable(days).items()}
+
+
 def _delete_some(rows: QuerySet[Any]) -> int:
-    some = rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
+    some = rows.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
     return some._raw_delete(some.db) or 0  # None where there is nothing to delete

@@ -1,6 +1,6 @@
 """Comparing the two services: what each knows of the same orders, and what mends a difference."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,12 +21,23 @@ class Gap(NamedTuple):
     repair: str
 
 
-def find_gaps(*, since: datetime, until: datetime) -> Iterator[Gap]:
-    """The gaps of the orders accepted in this time. Raises consumer.Unreachable."""
-    tasks = {task["message_id"]: task for task in consumer.tasks_since(since) if task["message_id"]}
+def find_gaps(
+    *, since: datetime, until: datetime, progress: Callable[[str], None] = lambda text: None
+) -> Iterator[Gap]:
+    """The gaps of the orders accepted in this time. Raises consumer.Unreachable.
+
+    `progress` is told often how far it is.
+    """
+    tasks: dict[str, dict[str, Any]] = {}
+    for task in consumer.tasks_since(since):
+        if task["message_id"]:
+            tasks[task["message_id"]] = task
+        progress(f"{len(tasks)} tasks read from the consumer")
     until = min(until, timezone.now() - GRACE)
     window = Order.objects.filter(created_at__gte=since, created_at__lt=until)
-    for order in window.order_by("id").defer("message").iterator(chunk_size=1000):
+    rows = window.order_by("id").defer("message").iterator(chunk_size=1000)
+    for number, order in enumerate(rows, 1):
+        progress(f"{number} orders compared")
         if gap := _gap_of(order, tasks.pop(str(order.uuid), None)):
             yield gap
     yield from _gaps_without_order(tasks)

@@ -5,19 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from rest_framework_api_key.models import APIKey
 
+from chassis.commands import MISUSED
+from chassis.commands import Command as BaseCommand
 from chassis.keys import scoped_model
 
 
 class Command(BaseCommand):
     help = (
         "Make an API key and print it; only its hash is kept, so it can be seen this once. "
-        "A service key opens the whole service, a scoped one a single row. "
-        "Example: manage.py create_api_key --name reporting --expires 90"
+        "A service key opens the whole service, a scoped one a single row."
     )
+    examples = ("--name reporting", "--name reporting --expires 90")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         model = scoped_model()
@@ -36,9 +38,9 @@ class Command(BaseCommand):
         self, *args: Any, name: str, row: str | None, expires: int | None, **options: Any
     ) -> None:
         if not 0 < len(name) <= 50:
-            raise CommandError("--name takes 1 to 50 characters.")
+            raise CommandError("--name takes 1 to 50 characters.", returncode=MISUSED)
         if expires is not None and not 0 < expires <= 36500:
-            raise CommandError("--expires takes 1 to 36500 days.")
+            raise CommandError("--expires takes 1 to 36500 days.", returncode=MISUSED)
         columns: dict[str, Any] = {"name": name}
         if expires is not None:
             columns["expiry_date"] = timezone.now() + timedelta(days=expires)

@@ -3,19 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rest_framework_api_key.models import APIKey
 
 from chassis import keys
+from chassis.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
     help = (
         "Accept SERVICE_API_KEY, the key that the other service calls this one with; only its hash "
         "is kept. Run it before each start: a key that is known already is left as it is. After a "
-        "new one was set, the old one stays good until it is revoked in the admin: no gap. "
-        "Example: SERVICE_API_KEY_FILE=/run/secrets/key manage.py provision_api_key"
+        "new one was set, the old one stays good until it is revoked in the admin: no gap."
     )
+    examples = ("",)
 
     def handle(self, *args: Any, **options: Any) -> None:
         key = settings.SERVICE_API_KEY

@@ -101,7 +101,8 @@ class PruneTests(PruneTestCase):
     def test_one_that_is_taken_up_again_meanwhile_stays(self):
         message = self.message(State.DELIVERED, 31)
         Message.objects.filter(pk=message.pk).update(state=State.DELIVERING)
-        self.assertEqual(pruning._delete_messages([(message.pk, message.task_id)]), 0)
+        chosen = Message.objects.filter(pk=message.pk)
+        self.assertEqual(pruning._delete_messages(chosen), 0)
         self.assertEqual(self.left(), {message.pk})
 
     def test_the_workers_task_prunes_one_batch(self):
@@ -128,6 +129,12 @@ class PruneCommandTests(PruneTestCase):
             said = self.run_command()
         self.assertEqual(said, "Deleted 5 messages with their results, 1 hosts without messages.\n")
         self.assertEqual(self.left(), set())
+
+    def test_a_dry_run_says_what_would_go_and_deletes_nothing(self):
+        kept = {self.message(State.DELIVERED, 31).pk, self.message(State.DEAD, 31).pk}
+        said = self.run_command("--dry-run")
+        self.assertEqual(said, "Would delete 1 messages with their results.\n")
+        self.assertEqual(self.left(), kept)
 
     def test_the_command_takes_another_age(self):
         kept = self.message(State.DELIVERED, 5)

@@ -181,6 +181,13 @@ class RedeliverTests(OrdersTestCase):
             with self.subTest(bad), self.assertRaisesMessage(CommandError, "--older-than"):
                 run("redeliver", f"--older-than={bad}")
 
+    def test_many_are_written_in_parts(self):
+        for _ in range(4):
+            set_order(make_order(self.user), due_at=None)
+        with patch("chassis.commands.AT_ONCE", 2), self.assertNumQueries(1 + 4 + 3):
+            self.assertIn("5 are sent again", run("redeliver", "--dead"))
+        self.assertFalse(Order.objects.filter(due_at=None).exists())
+
     def test_many_are_spread_over_time(self):
         self.assertIn("over 0 s", run("redeliver", "--dead"))
         for _ in range(99):
@@ -234,6 +241,12 @@ class PruneTests(OrdersTestCase):
             with self.subTest(bad), self.assertRaisesMessage(CommandError, "--days"):
                 run("prune", f"--days={bad}")
         self.assertEqual(SendAttempt.objects.count(), 1)
+
+    def test_a_dry_run_says_what_would_go_and_deletes_nothing(self):
+        self.attempt(days=3), self.attempt(days=5), self.key(seconds=-1)
+        said = run("prune", "--days", "4", "--dry-run")
+        self.assertEqual(said, "Would delete 1 attempts, 1 expired order keys.\n")
+        self.assertEqual((SendAttempt.objects.count(), OrderAPIKey.objects.count()), (2, 1))
 
     def test_it_goes_on_in_batches_until_nothing_is_left(self):
         for _ in range(5):

@@ -46,17 +46,16 @@ class CountTests(UsersTestCase):
         self.assertGreater(minute, 1_700_000_000 // 60)
         self.assertLess(minute, 5_000_000_000 // 60)
 
-    def test_pruning_deletes_what_is_over_for_an_hour(self):
+    def test_a_count_is_old_when_it_is_over_for_an_hour(self):
         with at_second(SECOND):
             throttle.count(ThrottleCount, LIMIT)
         with at_second(SECOND + 3600):
             throttle.count(ThrottleCount, LIMIT._replace(subject="later"))
-            self.assertEqual(throttle.prune_counts(ThrottleCount), 0)
-        with at_second(SECOND + 3660), patch.object(throttle, "PRUNED_AT_ONCE", 1):
-            self.assertEqual(throttle.prune_counts(ThrottleCount), 1)
-        self.assertEqual(ThrottleCount.objects.count(), 1)
+            self.assertFalse(throttle.old_counts(ThrottleCount).exists())
+        with at_second(SECOND + 3660):
+            self.assertEqual(throttle.old_counts(ThrottleCount).get().pk, LIMIT.key)
         with at_second(SECOND + 99_999):
-            self.assertEqual(throttle.prune_counts(ThrottleCount), 1)
+            self.assertEqual(throttle.old_counts(ThrottleCount).count(), 2)
 
 
 class AddressTests(UsersTestCase):

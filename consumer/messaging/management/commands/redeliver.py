@@ -12,9 +12,12 @@ from messaging.models import Message, State
 
 
 class Command(RedeliverCommand):
-    help = (
-        "Post results to their webhooks again, at a bounded rate, under the same webhook-id. "
-        "Example: manage.py redeliver --dead; manage.py redeliver TASK_ID ORDER_KEY"
+    help = "Post results to their webhooks again, at a bounded rate, under the same webhook-id."
+    examples = (
+        "--dead --dry-run",
+        "--dead",
+        "--older-than 10",
+        "7d0ff7ad-9a4c-4f3c-a0a8-0f0b6d8f8d53 7KX2MPQ4RTVW9YAB",
     )
     id_help = "a task_id or an order key"
     dead_help = "all messages whose delivery was given up"

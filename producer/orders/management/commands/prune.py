@@ -1,14 +1,17 @@
 """`manage.py prune`: delete what is finished and old."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+
 from chassis.commands import PruneCommand
 from orders import pruning
 
 
 class Command(PruneCommand):
-    help = (
-        "Delete what is finished and older than RETENTION_DAYS, in small batches. The workers do "
-        "this by themselves, a batch a minute. Example: manage.py prune --days 7"
-    )
+    def prunable(self, days: float | None) -> Mapping[str, QuerySet[Any]]:
+        return pruning.prunable(days)
 
-    def batch(self, days: float | None) -> dict[str, int]:
+    def batch(self, days: float | None) -> Mapping[str, int]:
         return pruning.prune_batch(days)

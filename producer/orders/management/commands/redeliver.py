@@ -21,9 +21,12 @@ def is_uuid(text: str) -> bool:
 
 
 class Command(RedeliverCommand):
-    help = (
-        "Send pending orders' messages to the consumer again, at a bounded rate. "
-        "Example: manage.py redeliver --dead; manage.py redeliver UUID ORDER_KEY"
+    help = "Send pending orders' messages to the consumer again, at a bounded rate."
+    examples = (
+        "--dead --dry-run",
+        "--dead",
+        "--older-than 10",
+        "c151efba-f415-4d2a-8b8f-161f30456aff 7KX2MPQ4RTVW9YAB",
     )
     id_help = "an order's uuid or order key"
     dead_help = "all pending orders that the consumer refused"
