@@ -1,6 +1,7 @@
 """What the endpoints of both services share: paths, pages and filters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,10 +9,14 @@ from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
 from rest_framework import exceptions
 from rest_framework.metadata import BaseMetadata
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
+
+ANYTHING = ("*/*", "application/json")  # what clients accept as a rule
 
 
 class TolerantRoute(RoutePattern):
@@ -26,6 +31,36 @@ class TolerantRoute(RoutePattern):
 def endpoint(route: str, view: Callable[..., Any], name: str) -> URLPattern:
     """Like django.urls.path, with either ending."""
     return URLPattern(TolerantRoute(route, name=name, is_endpoint=True), view, None, name)
+
+
+class Negotiation(DefaultContentNegotiation):
+    """Django REST framework's, without its work where the answer is plain."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        accepted = request.META.get("HTTP_ACCEPT", "*/*")
+        if accepted in ANYTHING and first.media_type == "application/json":
+            return first, first.media_type
+        found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+        return found
+
+
+def validated(serializer: type[Serializer[Any]], data: Any, **options: Any) -> Any:
+    """What a request's body says, checked by a serializer made with `options`. Raises
+    ValidationError.
+
+    The serializer is kept: making its fields anew for each request costs as much as their checks.
+    """
+    if data is None:  # `null`: an error of the whole, which only a serializer with data knows
+        serializer(data=data, **options).is_valid(raise_exception=True)
+    return _kept(serializer, **options).run_validation(data)
+
+
+@cache
+def _kept(serializer: type[Serializer[Any]], **options: Any) -> Serializer[Any]:
+    return serializer(**options)
 
 
 class NoMetadata(BaseMetadata):
@@ -118,6 +153,6 @@ def filtered(
     """The rows that the query string asks for; a filter's `source` is the look-up. ValidationError
     where one is bad.
     """
-    serializer = filters(data={k: v for k, v in request.query_params.items() if v != ""})
-    serializer.is_valid(raise_exception=True)
-    return rows.filter(**serializer.validated_data)
+    return rows.filter(
+        **validated(filters, {k: v for k, v in request.query_params.items() if v != ""})
+    )

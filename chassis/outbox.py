@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.db import connection, models
 
 from chassis.clock import Now, as_time, now_sql, seconds_from_now_sql
-from chassis.sql import Prepared
+from chassis.sql import Prepared, whole
 from chassis.worker import stopping
 
 LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after 10)
@@ -88,6 +88,7 @@ def claim(rows: "models.QuerySet[Row] | Prepared[Row]", limit: int, **values: An
         model = rows.model
         chosen, params = rows.values("pk").query.sql_with_params()
     table = connection.ops.quote_name(model._meta.db_table)
+    columns, reader = whole(model, connection.vendor)
     chosen = f"{chosen} LIMIT {limit:d}"
     if connection.vendor == "postgresql":
         # An array is computed once; a plain IN may run the query for each row and take too many.
@@ -97,11 +98,14 @@ def claim(rows: "models.QuerySet[Row] | Prepared[Row]", limit: int, **values: An
     statement = (
         f"UPDATE {table} SET due_at = {seconds_from_now_sql(str(LEASE))}, "  # noqa: S608
         f"claims = claims + 1, attempts = attempts + 1 "
-        f"WHERE {condition} RETURNING *, {now_sql()} AS claimed_at"
+        f"WHERE {condition} RETURNING {columns}, {now_sql()}"
     )
-    claimed = list(model._default_manager.raw(statement, params))
-    for row in claimed:
-        row.claimed_at = as_time(row.claimed_at)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        found = cursor.fetchall()
+    claimed: list[Row] = reader.read(raw[:-1] for raw in found)
+    for row, raw in zip(claimed, found, strict=True):
+        row.claimed_at = as_time(raw[-1])
     return claimed
 
 

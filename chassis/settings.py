@@ -226,6 +226,7 @@ def rest_framework(*, trusted_proxies: int) -> dict[str, Any]:
         "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
         "DEFAULT_PAGINATION_CLASS": "chassis.api.NewestFirst",
         "DEFAULT_METADATA_CLASS": "chassis.api.NoMetadata",
+        "DEFAULT_CONTENT_NEGOTIATION_CLASS": "chassis.api.Negotiation",
         "URL_FORMAT_OVERRIDE": None,  # ?format=x is an unknown parameter, not an unknown path
         "DEFAULT_SCHEMA_CLASS": "chassis.openapi.AutoSchema",
         "SCHEMA_COERCE_PATH_PK": False,

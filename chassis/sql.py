@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, connections, models, transaction
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -28,29 +28,90 @@ class Prepared(Generic[Row]):
         # Once a database: a test may use another one than the settings'.
         self.compiled = functools.cache(self._compile)
 
-    def __call__(self, **values: Any) -> "Iterable[Row]":
+    def __call__(self, **values: Any) -> list[Row]:
         """The rows, for these values of the parameters."""
-        sql, params, model = self.sql(**values)
-        return model._default_manager.raw(sql, params)
+        sql, params, reader = self.compiled(connection.vendor)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _filled(params, values))
+            return reader.read(cursor.fetchall())
 
     def one(self, **values: Any) -> Row | None:
         return next(iter(self(**values)), None)
 
     def sql(self, **values: Any) -> "tuple[str, tuple[Any, ...], type[Row]]":
         """The statement for these values, its parameters, and the model of its rows."""
-        sql, params, model = self.compiled(connection.vendor)
-        filled = (_adapted(values[p.name]) if isinstance(p, _Parameter) else p for p in params)
-        return sql, tuple(filled), model
+        sql, params, reader = self.compiled(connection.vendor)
+        return sql, _filled(params, values), reader.model
 
-    def _compile(self, vendor: str) -> "tuple[str, tuple[Any, ...], type[Row]]":
+    def _compile(self, vendor: str) -> "tuple[str, tuple[Any, ...], Reader[Row]]":
         queryset = self.build(**self.examples)
-        sql, params = queryset.query.sql_with_params()
+        compiler = queryset.query.get_compiler(connection.alias)
+        sql, params = compiler.as_sql()
         names = {_adapted(value): name for name, value in self.examples.items()}
         kept = [_Parameter(names[p]) if p in names else p for p in params]
         missing = set(self.examples) - {p.name for p in kept if isinstance(p, _Parameter)}
         if missing:
             raise ValueError(f"not found again in the SQL: {missing}")
-        return sql, tuple(kept), queryset.model
+        columns = [column for column, _, _ in compiler.select]
+        annotated = {position: name for name, position in compiler.annotation_col_map.items()}
+        attributes = [
+            annotated.get(position) or column.target.attname
+            for position, column in enumerate(columns)
+        ]
+        return sql, tuple(kept), Reader(queryset.model, columns, attributes)
+
+
+class Reader(Generic[Row]):
+    """Makes rows of a model from those of a cursor, as the ORM does: `columns` are the expressions
+    that were selected, `attributes` what they become.
+    """
+
+    def __init__(self, model: type[Row], columns: Sequence[Any], attributes: Sequence[str]) -> None:
+        self.model, self.attributes = model, attributes
+        fields = {field.attname for field in model._meta.concrete_fields}
+        self.own = sum(attribute in fields for attribute in attributes)  # these come first
+        self.converters = [
+            (position, convert, column)
+            for position, column in enumerate(columns)
+            for convert in (
+                *connection.ops.get_db_converters(column),
+                *column.get_db_converters(connection),
+            )
+        ]
+
+    def read(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
+        found = []
+        own, added = self.attributes[: self.own], self.attributes[self.own :]
+        for raw in rows:
+            values = self.values(raw)
+            row = self.model.from_db(connection.alias, own, values[: self.own])
+            for name, value in zip(added, values[self.own :], strict=True):
+                setattr(row, name, value)
+            found.append(row)
+        return found
+
+    def values(self, raw: Sequence[Any]) -> list[Any]:
+        """The values of one row of a cursor, as the ORM reads them."""
+        values = list(raw)
+        for position, convert, column in self.converters:
+            values[position] = convert(values[position], column, connection)
+        return values
+
+
+@functools.cache
+def whole(model: type[Row], vendor: str) -> "tuple[str, Reader[Row]]":
+    """The columns of a model for a RETURNING clause, and how its rows are read from them."""
+    return _returned(model, model._meta.concrete_fields)
+
+
+def _returned(model: type[Row], fields: Sequence[Any]) -> "tuple[str, Reader[Row]]":
+    names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = [field.get_col(model._meta.db_table) for field in fields]
+    return names, Reader(model, columns, [field.attname for field in fields])
+
+
+def _filled(params: tuple[Any, ...], values: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(_adapted(values[p.name]) if isinstance(p, _Parameter) else p for p in params)
 
 
 def _adapted(value: Any) -> Any:
@@ -63,57 +124,91 @@ class _Parameter:
         self.name = name
 
 
-def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model in one statement, without signals.
+def insert(rows: Sequence[models.Model], **computed: str) -> None:
+    """Insert rows of one model in one statement, without signals; `computed` are columns that are
+    an SQL expression.
 
     What the database fills in, their keys and its defaults, is set on them.
     """
     if not rows:
         return
-    beginning, given, filled = _insertion(type(rows[0]), connection.vendor)
-    values = [
-        field.get_db_prep_save(getattr(row, field.attname), connection)
-        for row in rows
-        for field in given
-    ]
-    one = f"({', '.join(['%s'] * len(given))})"
-    names = ", ".join(field.name for field in filled)
-    statement = f"{beginning} VALUES {', '.join([one] * len(rows))} RETURNING {names}"
+    into = _insertion(type(rows[0]), connection.vendor, **computed)
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(f"{into.statement(len(rows))} {into.returning}", into.values(rows))
         for row, found in zip(rows, cursor.fetchall(), strict=True):
-            for field, value in zip(filled, found, strict=True):
-                setattr(row, field.attname, field.read(value))
-            row._state.adding, row._state.db = False, connection.alias
+            into.fill(row, found)
+
+
+def insert_family(parent: models.Model, children: Sequence[models.Model], link: str) -> None:
+    """Insert a row, and the rows that name it in their foreign key `link`, all or none.
+
+    As `insert`, but the children's keys stay unset. On PostgreSQL it is one statement, and so a
+    transaction by itself: one round trip where BEGIN, two statements and COMMIT are four.
+    """
+    if connection.vendor == "postgresql":
+        into = _insertion(type(parent), connection.vendor)
+        their = _insertion(
+            type(children[0]), connection.vendor, **{link: "(SELECT id FROM parent)"}
+        )
+        statement = (
+            f"WITH parent AS ({into.statement(1)} {into.returning}), "  # noqa: S608  # our own names
+            f"children AS ({their.statement(len(children))}) SELECT * FROM parent"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*into.values([parent]), *their.values(children)])
+            into.fill(parent, cursor.fetchone())
+    else:
+        with transaction.atomic():
+            insert([parent])
+            for child in children:
+                setattr(child, link, parent)  # by now it has a key
+            insert(children)
+
+
+class _Insertion:
+    """How rows of a model are inserted: which fields are given, which are computed by an SQL
+    expression, and which are filled in by the database and read back.
+    """
+
+    def __init__(self, model: type[models.Model], **computed: str) -> None:
+        self.given: list[Any] = []
+        filled: list[Any] = []
+        columns: list[str] = []
+        values: list[str] = []
+        field: Any
+        for field in model._meta.concrete_fields:
+            if field.name in computed:
+                columns.append(field.column)
+                values.append(computed[field.name])
+            elif field.primary_key or (field.has_db_default() and not field.has_default()):
+                filled.append(field)
+            else:
+                self.given.append(field)
+                columns.append(field.column)
+                values.append("%s")
+        names, self.reader = _returned(model, filled)
+        quoted = ", ".join(map(connection.ops.quote_name, columns))
+        self.beginning = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({quoted})"
+        self.one = f"({', '.join(values)})"
+        self.returning = f"RETURNING {names}"
+
+    def statement(self, rows: int) -> str:
+        return f"{self.beginning} VALUES {', '.join([self.one] * rows)}"
+
+    def values(self, rows: Sequence[models.Model]) -> list[Any]:
+        database = connections[connection.alias]  # not the proxy, which costs at each attribute
+        return [
+            field.get_db_prep_save(field.pre_save(row, add=True), database)
+            for row in rows
+            for field in self.given
+        ]
+
+    def fill(self, row: models.Model, found: Sequence[Any]) -> None:
+        for name, value in zip(self.reader.attributes, self.reader.values(found), strict=True):
+            setattr(row, name, value)
+        row._state.adding, row._state.db = False, connection.alias
 
 
 @functools.cache
-def _insertion(model: type[models.Model], vendor: str) -> "tuple[str, list[Any], list[_Filled]]":
-    """The statement's beginning, the fields that are given and those that the database fills in."""
-    filled = [
-        f
-        for f in model._meta.concrete_fields
-        if f.primary_key or (f.has_db_default() and not f.has_default())
-    ]
-    given = [f for f in model._meta.concrete_fields if f not in filled]
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in given)
-    beginning = f"INSERT INTO {quote(model._meta.db_table)} ({columns})"
-    return beginning, given, [_Filled(field) for field in filled]
-
-
-class _Filled:
-    """A field that the database fills in: its quoted name, and how the ORM reads its value."""
-
-    def __init__(self, field: Any) -> None:
-        self.attname, self.name = field.attname, connection.ops.quote_name(field.column)
-        self.column = field.get_col(field.model._meta.db_table)
-        self.converters = [
-            *connection.ops.get_db_converters(self.column),
-            *self.column.get_db_converters(connection),
-        ]
-
-    def read(self, value: Any) -> Any:
-        for convert in self.converters:
-            value = convert(value, self.column, connection)
-        return value
+def _insertion(model: type[models.Model], vendor: str, **computed: str) -> _Insertion:
+    return _Insertion(model, **computed)

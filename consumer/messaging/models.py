@@ -1,6 +1,7 @@
 """Messages, the hosts their results go to, and keys that open one task."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, models
@@ -44,6 +45,18 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def due_for_processing(self) -> "MessageQuerySet":
         """Messages whose task should have ended by now, the longest waiting first."""
         return self.filter(state=State.PROCESSING, due_at__lte=Now()).order_by("due_at")
+
+    def has_any(self, message_ids: Iterable[uuid.UUID]) -> bool:
+        """Whether one of these messages is known; by hand, for every message is asked about."""
+        column: Any = self.model._meta.get_field("message_id")
+        values = [column.get_db_prep_value(each, connection) for each in message_ids]
+        if not values:
+            return False
+        marks = ", ".join(["%s"] * len(values))
+        table = self.model._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {table} WHERE message_id IN ({marks}) LIMIT 1", values)  # noqa: S608
+            return cursor.fetchone() is not None
 
     def begin_delivery(self, *, task: TaskResult) -> bool:
         """`start_delivery` of the task's message, if it was processing; False where there is none.

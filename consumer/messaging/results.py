@@ -13,10 +13,12 @@ from billiard.exceptions import (
 from celery import states
 from celery.exceptions import Ignore, Reject
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.signals import post_save
+from django.utils import timezone
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
 
-from chassis.sql import Prepared
+from chassis import sql
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +33,6 @@ INFRASTRUCTURE = (
     Ignore,
     Reject,
 )
-COLUMNS = [
-    "status",
-    "result",
-    "traceback",
-    "content_type",
-    "content_encoding",
-    "worker",
-    "date_done",
-]
-
-
-LOCKED = Prepared(
-    lambda task_id: TaskResult.objects.filter(task_id=task_id).select_for_update().order_by(),
-    task_id="task_id",
-)
 
 
 @transaction.atomic
@@ -53,20 +40,42 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
     """Store a task's state and its result (JSON text); False where it is final already, or not
     known.
 
-    The row is locked, so the first final state wins. Saving it sends `post_save`, and the
-    receiver's work is part of this transaction.
+    The condition on the status makes the first final state win. Written by hand, being so hot, and
+    so is its `post_save` signal, whose receiver's work is part of this transaction.
     """
-    row = LOCKED.one(task_id=task_id)
-    if row is None or row.status in states.READY_STATES:
-        found = row.status if row else "no such task"
-        logger.info("result not stored", extra={"task_id": task_id, "task_status": found})
+    columns |= {"status": status, "result": result, "date_done": timezone.now()}
+    row = _update(task_id, columns)
+    if row is None:
+        known = TaskResult.objects.filter(task_id=task_id).values_list("status", flat=True).first()
+        logger.info("result of %s not stored: %s", task_id, known or "no such task")
         return False
-    row.status, row.result = status, result
-    for name, value in columns.items():
-        setattr(row, name, value)
-    row.save(update_fields=COLUMNS)
-    logger.info("task ended", extra={"task_id": task_id, "task_status": status})
+    post_save.send(
+        sender=TaskResult,
+        instance=row,
+        created=False,
+        raw=False,
+        using=connection.alias,
+        update_fields=frozenset(columns),
+    )
     return True
+
+
+def _update(task_id: str, columns: dict[str, Any]) -> TaskResult | None:
+    """Write a task's row unless its state is final; returns it as it is now."""
+    names, reader = sql.whole(TaskResult, connection.vendor)
+    fields: list[Any] = [TaskResult._meta.get_field(name) for name in columns]
+    values = [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields, columns.values(), strict=True)
+    ]
+    final = sorted(states.READY_STATES)
+    statement = (
+        f"UPDATE {TaskResult._meta.db_table} SET {', '.join(f'{name} = %s' for name in columns)} "  # noqa: S608
+        f"WHERE task_id = %s AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {names}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, task_id, *final])
+        return next(iter(reader.read(cursor.fetchall())), None)
 
 
 def store_failure(task_id: str, error: Exception) -> bool:

@@ -16,8 +16,8 @@ from django.db.models.functions import Random
 from django_celery_results.models import TaskResult
 from rest_framework.exceptions import ErrorDetail
 
-from chassis import bell, logs
-from chassis.clock import SecondsFromNow
+from chassis import bell, logs, sql
+from chassis.clock import SecondsFromNow, seconds_from_now_sql
 from chassis.problems import Conflict, KeyReused
 from messaging import targets
 from messaging.models import ENDED, Host, Message, State
@@ -25,6 +25,7 @@ from messaging.models import ENDED, Host, Message, State
 TASK = "messaging.process_message"
 BODY = ("address", "phone_number", "order_key", "status", "currency")  # what makes it the same
 FIRST_PUBLISH_SECONDS = 10
+HOST_NAMED = sql.Prepared(lambda name: Host.objects.filter(name=name).order_by(), name="name")
 TRIES = 3  # how often two requests may get in each other's way
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]
 
 
 def _known(ids: list[uuid.UUID]) -> dict[uuid.UUID, Message]:
-    if not ids:
+    if not Message.objects.has_any(ids):  # as a rule
         return {}
     rows = Message.objects.filter(message_id__in=ids).select_related("task")
     return {row.message_id: row for row in rows}
@@ -121,10 +122,10 @@ def _refuse_other_bodies(messages: Sequence[dict[str, Any]], rows: list[Message]
 def _address(messages: Sequence[dict[str, Any]], rows: list[Message]) -> None:
     """Where each result goes, and with which key: what was sent last counts."""
     names = {targets.origin_of(given["webhook_url"]) for given in messages}
-    hosts = {host.name: host for host in Host.objects.filter(name__in=names)}
+    hosts = {host.name: host for name in names for host in HOST_NAMED(name=name)}
     if missing := sorted(names - hosts.keys()):
         Host.objects.bulk_create([Host(name=name) for name in missing], ignore_conflicts=True)
-        hosts = {host.name: host for host in Host.objects.filter(name__in=names)}
+        hosts |= {host.name: host for name in missing for host in HOST_NAMED(name=name)}
     for given, row in zip(messages, rows, strict=True):
         row.webhook_url = given["webhook_url"]
         row.webhook_api_key = given.get("webhook_api_key", "")
@@ -132,7 +133,7 @@ def _address(messages: Sequence[dict[str, Any]], rows: list[Message]) -> None:
 
 
 def _create(rows: list[Message]) -> None:
-    tasks = TaskResult.objects.bulk_create(
+    tasks = [
         TaskResult(
             task_id=str(uuid.uuid4()),
             task_name=TASK,
@@ -141,11 +142,11 @@ def _create(rows: list[Message]) -> None:
             content_encoding="utf-8",
         )
         for _ in rows
-    )
+    ]
+    sql.insert(tasks)
     for row, task in zip(rows, tasks, strict=True):
         row.task = task
-        row.due_at = SecondsFromNow(FIRST_PUBLISH_SECONDS)
-    Message.objects.bulk_create(rows)
+    sql.insert(rows, due_at=seconds_from_now_sql(str(FIRST_PUBLISH_SECONDS)))
 
 
 def _ask_again(rows: list[Message]) -> None:

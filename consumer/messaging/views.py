@@ -13,7 +13,7 @@ from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
 from chassis import logs
-from chassis.api import filtered
+from chassis.api import filtered, validated
 from chassis.keys import ApiKeyAuthentication, IsServiceKey
 from chassis.problems import Conflict
 from messaging import processing, results, schema, serializers, services
@@ -39,24 +39,21 @@ class SendMessageView(APIView):
         limits: dict[str, Any] = (
             {"many": True, "min_length": 1, "max_length": serializers.MOST_MESSAGES} if many else {}
         )
-        serializer = serializers.MessageSerializer(data=request.data, **limits)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = validated(serializers.MessageSerializer, request.data, **limits)
         accepted = (
             services.accept_messages(messages=given)
             if many
             else [services.accept_message(message=given)]
         )
-        tasks = [self._task_json(row.message.task, request) for row in accepted]
+        url = reverse("task-list", request=request)
+        tasks = [
+            {"task_id": task.task_id, "status": task.status, "url": f"{url}{task.task_id}/"}
+            for task in (row.message.task for row in accepted)
+        ]
         headers = {} if many else {"Location": tasks[0]["url"]}
         return Response(
             tasks if many else tasks[0], status=status.HTTP_202_ACCEPTED, headers=headers
         )
-
-    @staticmethod
-    def _task_json(task: TaskResult, request: Request) -> dict[str, str]:
-        url = reverse("task-detail", [task.task_id], request=request)
-        return {"task_id": task.task_id, "status": task.status, "url": url}
 
 
 @schema.process_message
@@ -69,9 +66,7 @@ class ProcessMessageView(APIView):
     permission_classes = [IsServiceKey]
 
     def post(self, request: Request) -> Response:
-        serializer = serializers.MessageSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        task = processing.process_now(serializer.validated_data)
+        task = processing.process_now(validated(serializers.MessageSerializer, request.data))
         return Response(
             {"task_id": task.task_id, "status": task.status, "result": results.outcome_of(task)}
         )
@@ -103,9 +98,7 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         return self.get_paginated_response([serializers.task_json(task) for task in page or []])
 
     def create(self, request: Request) -> Response:
-        serializer = serializers.TaskSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        fields = stored(serializer.validated_data)
+        fields = stored(validated(serializers.TaskSerializer, request.data))
         task, is_new = TaskResult.objects.get_or_create(
             task_id=fields.pop("task_id"), defaults=fields
         )
@@ -121,9 +114,8 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         task = self.get_object()
         if hasattr(task, "message"):
             raise Conflict("A task that has a message can't be edited.")
-        serializer = serializers.TaskEditSerializer(data=request.data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        for name, value in stored(serializer.validated_data).items():
+        changes = validated(serializers.TaskEditSerializer, request.data, partial=partial)
+        for name, value in stored(changes).items():
             setattr(task, name, value)
         task.save()
         return Response(serializers.task_json(task))

@@ -1,19 +1,20 @@
 """Orders, what hangs on them, and the results that come back."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MinValueValidator
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.utils.crypto import get_random_string
-from phonenumber_field.modelfields import PhoneNumberField
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox
 from chassis.clock import Now, now_sql
 from chassis.tallies import Tally as BaseTally
+from users.phone import PhoneNumberField
 
 KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is easily misread aloud
 
@@ -32,16 +33,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def due(self) -> "OrderQuerySet":
         """Orders whose message is to be sent now, the longest waiting first."""
         return self.filter(status=OrderStatus.PENDING, due_at__lte=Now()).order_by("due_at")
-
-    def settle(self, *, order: "Order", task_id: str, status: str) -> bool:
-        """Move a pending order on; False where it was settled before. By hand, being so hot."""
-        statement = (
-            f"UPDATE {self.model._meta.db_table} SET status = %s, task_id = %s, "  # noqa: S608
-            f"updated_at = {now_sql()} WHERE id = %s AND status = %s"
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [status, task_id, order.pk, OrderStatus.PENDING])
-            return bool(cursor.rowcount)
 
 
 class Order(outbox.Outbox):
@@ -152,22 +143,40 @@ class SendAttempt(outbox.Attempt):
 
 
 class TaskResultManager(models.Manager["TaskResult"]):
-    def record(self, *, order: Order, task_id: str, result: str) -> int:
-        """Store a result unless its task is known already; returns the id of the order it belongs
-        to.
+    def record(self, *, order: Order, task_id: str, result: str, status: str) -> tuple[int, bool]:
+        """Store a result unless its task is known already, and move its order on where it is
+        pending; returns the id of the order that the task belongs to, and whether this one moved.
 
-        One statement: the first result stands, and one stored without an order becomes this
-        order's.
+        The first result stands, and one stored without an order becomes this order's. By hand,
+        being so hot: on PostgreSQL it is one statement, hence one transaction by itself.
         """
-        table = self.model._meta.db_table
-        statement = (
-            f"INSERT INTO {table} (task_id, result, order_id, created_at) "  # noqa: S608  # our own table
+        store = (
+            f"INSERT INTO {self.model._meta.db_table} AS t (task_id, result, order_id, created_at) "  # noqa: S608
             f"VALUES (%s, %s, %s, {now_sql()}) ON CONFLICT (task_id) DO UPDATE "
-            f"SET order_id = COALESCE({table}.order_id, excluded.order_id) RETURNING order_id"
+            "SET order_id = COALESCE(t.order_id, excluded.order_id) RETURNING order_id"
         )
+        move = (
+            f"UPDATE {Order._meta.db_table} SET status = %s, task_id = %s, "  # noqa: S608
+            f"updated_at = {now_sql()} WHERE id = %s AND status = %s"
+        )
+        stored: list[Any] = [task_id, result, order.pk]
+        moved: list[Any] = [status, task_id, order.pk, OrderStatus.PENDING]
         with connection.cursor() as cursor:
-            cursor.execute(statement, [task_id, result, order.pk])
-            return int(cursor.fetchone()[0])
+            if connection.vendor == "postgresql":
+                both = (
+                    f"WITH stored AS ({store}), moved AS ("  # noqa: S608
+                    f"{move} AND id = (SELECT order_id FROM stored) RETURNING 1) "
+                    "SELECT order_id, EXISTS (SELECT FROM moved) FROM stored"
+                )
+                cursor.execute(both, stored + moved)
+                owner, has_moved = cursor.fetchone()
+                return owner, has_moved
+            with transaction.atomic():
+                cursor.execute(store, stored)
+                (owner,) = cursor.fetchone()
+                if owner == order.pk:
+                    cursor.execute(move, moved)
+                return owner, owner == order.pk and bool(cursor.rowcount)
 
 
 class TaskResult(models.Model):

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from phonenumber_field.serializerfields import PhoneNumberField
 from rest_framework import serializers
 
 from orders.currencies import CURRENCIES
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
+from users.phone import PhoneNumberInput
 
 MOST_ITEMS = 100
 MOST_QUANTITY = 1_000_000
@@ -32,7 +32,7 @@ class OrderSerializer(serializers.Serializer[Order]):
     """A new order. Anything else in the body, read-only fields included, is ignored."""
 
     address = serializers.CharField(max_length=255)
-    phone_number = PhoneNumberField()
+    phone_number = PhoneNumberInput()
     total_paid = MoneyField()
     currency = serializers.CharField()
     items = OrderItemSerializer(  # type: ignore[call-arg]  # the limits of a list's length
@@ -108,7 +108,7 @@ def order_json(order: Order, items: Iterable[OrderItem], username: str) -> dict[
         "status": order.status,
         "user": username,
         "address": order.address,
-        "phone_number": str(order.phone_number),
+        "phone_number": order.phone_number,
         "total_paid": f"{order.total_paid:.3f}",
         "currency": order.currency,
         "items": [

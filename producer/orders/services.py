@@ -62,7 +62,6 @@ def _order_of_key(user: CustomUser, key: str, digest: str) -> tuple[Order, list[
     return order, list(order.items.order_by("id"))
 
 
-@transaction.atomic
 def _create_order(
     user: CustomUser, data: dict[str, Any], idempotency_key: str | None, digest: str
 ) -> tuple[Order, list[OrderItem]]:
@@ -75,9 +74,8 @@ def _create_order(
         **fields,
     )
     order.message = snapshot(order)
-    sql.insert([order])
     items = [OrderItem(order=order, **item) for item in data["items"]]
-    sql.insert(items)
+    sql.insert_family(order, items, "order")
     transaction.on_commit(dispatch_bell.ring)
     return order, items
 
@@ -89,7 +87,7 @@ def snapshot(order: Order) -> dict[str, str]:
     return {
         "message_id": str(order.uuid),
         "address": order.address,
-        "phone_number": str(order.phone_number),
+        "phone_number": order.phone_number,
         "order_key": order.order_key,
         "status": order.status,
         "currency": order.currency,
@@ -130,7 +128,6 @@ def delete_order(*, order: Order) -> None:
     locked.delete()
 
 
-@transaction.atomic
 def record_result(*, order: Order, task_id: str, status: str, result: str) -> str:
     """Store a task's result and move its order on; returns the order's status. A repeat changes
     nothing.
@@ -139,9 +136,11 @@ def record_result(*, order: Order, task_id: str, status: str, result: str) -> st
     one stands. Raises TaskOfAnotherOrder when `task_id` is already known for another order, and
     DoesNotExist or IntegrityError when the order is deleted at this moment.
     """
-    if TaskResult.objects.record(order=order, task_id=task_id, result=result) != order.pk:
+    owner, moved = TaskResult.objects.record(
+        order=order, task_id=task_id, result=result, status=status
+    )
+    if owner != order.pk:
         raise TaskOfAnotherOrder()
-    moved = Order.objects.settle(order=order, task_id=task_id, status=status)
     return status if moved else Order.objects.values_list("status", flat=True).get(pk=order.pk)
 
 

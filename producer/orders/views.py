@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework_api_key.models import APIKey
 
 from chassis import logs
-from chassis.api import filtered
+from chassis.api import filtered, validated
 from chassis.keys import ApiKeyAuthentication
 from orders import schema, schema_results, serializers, services, timeline
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
@@ -52,12 +52,11 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
 
     def create(self, request: Request) -> Response:
         user: Any = request.user
-        serializer = serializers.OrderSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        data = validated(serializers.OrderSerializer, request.data)
         key = self._idempotency_key(request)
         digest = services.digest_of(request.data) if key else ""
         order, items = services.place_order(
-            user=user, data=serializer.validated_data, idempotency_key=key, digest=digest
+            user=user, data=data, idempotency_key=key, digest=digest
         )
         logs.note(order=str(order.uuid))
         body = serializers.order_json(order, items, user.username)
@@ -79,17 +78,16 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         return Response(shown(self.get_object()))
 
     def update(self, request: Request, uuid: str) -> Response:
-        return self._edit(serializers.OrderEditSerializer(data=request.data))
+        return self._edit(serializers.OrderEditSerializer)
 
     def partial_update(self, request: Request, uuid: str) -> Response:
-        return self._edit(serializers.OrderPatchSerializer(data=request.data))
+        return self._edit(serializers.OrderPatchSerializer)
 
-    def _edit(self, serializer: serializers.OrderEditSerializer) -> Response:
+    def _edit(self, serializer: type[serializers.OrderEditSerializer]) -> Response:
         order = self.get_object()
         if order.status != OrderStatus.PENDING:
             raise services.NotPending()
-        serializer.is_valid(raise_exception=True)
-        services.edit_order(order=order, data=serializer.validated_data)
+        services.edit_order(order=order, data=validated(serializer, self.request.data))
         return Response(shown(self.get_object()))
 
     def destroy(self, request: Request, uuid: str) -> Response:
@@ -126,11 +124,8 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         )
 
     def create(self, request: Request) -> Response:
-        serializer = serializers.TaskResultSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        row, created = TaskResult.objects.get_or_create(
-            task_id=serializer.validated_data["task_id"], defaults=serializer.validated_data
-        )
+        data = validated(serializers.TaskResultSerializer, request.data)
+        row, created = TaskResult.objects.get_or_create(task_id=data["task_id"], defaults=data)
         if not created:
             taken = exceptions.ErrorDetail("A result of this task is there already.", "unique")
             raise exceptions.ValidationError({"task_id": taken})
@@ -141,9 +136,7 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
 
     def update(self, request: Request, pk: str, partial: bool = False) -> Response:
         row = self.get_object()
-        serializer = serializers.TaskResultEditSerializer(row, data=request.data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        changes = serializer.validated_data
+        changes = validated(serializers.TaskResultEditSerializer, request.data, partial=partial)
         if changes and not TaskResult.objects.filter(pk=row.pk).update(**changes):
             raise Http404  # deleted since it was looked up
         for name, value in changes.items():

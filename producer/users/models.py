@@ -6,10 +6,10 @@ from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
-from phonenumber_field.modelfields import PhoneNumberField
 from rest_framework.authtoken.models import Token, TokenProxy
 
 from chassis.counts import Count
+from users.phone import PhoneNumberField
 
 # No "@", so that no username can be another account's email.
 validate_username = RegexValidator(

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as PasswordError
-from phonenumber_field.serializerfields import PhoneNumberField
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import get_error_detail
 
 from users.models import CustomUser, validate_username
+from users.phone import PhoneNumberInput
 
 
 class UsernameField(serializers.CharField):
@@ -30,7 +30,7 @@ class UserSerializer(serializers.Serializer):
     id = serializers.IntegerField(read_only=True)
     username = UsernameField(max_length=150, validators=[validate_username])
     email = serializers.EmailField(max_length=254)
-    phone_number = PhoneNumberField(required=False, allow_blank=True, allow_null=True)
+    phone_number = PhoneNumberInput(required=False, allow_blank=True, allow_null=True)
     date_joined = serializers.DateTimeField(read_only=True)
 
     def validate_email(self, value: str) -> str:

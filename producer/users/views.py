@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chassis.api import validated
 from chassis.throttle import address
 from users import schema, services
 from users.authentication import TokenAuthentication
@@ -40,9 +41,8 @@ class AccountView(OpenPostView):
     """POST creates an account; PUT, PATCH and DELETE act on the caller's own."""
 
     def post(self, request: Request) -> Response:
-        serializer = NewUserSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user = services.create_user(address=address(request), **serializer.validated_data)
+        data = validated(NewUserSerializer, request.data)
+        user = services.create_user(address=address(request), **data)
         return Response(UserSerializer(user).data, status=201)
 
     def put(self, request: Request) -> Response:
@@ -70,9 +70,8 @@ class TokenView(OpenPostView):
     """POST gives the account's token; PUT and PATCH replace it, DELETE revokes it."""
 
     def post(self, request: Request) -> Response:
-        serializer = SignInSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user = services.sign_in(address=address(request), **serializer.validated_data)
+        data = validated(SignInSerializer, request.data)
+        user = services.sign_in(address=address(request), **data)
         return _shown(services.give_token(user=user))
 
     def put(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from celery import current_app, states
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Value
 from django.test import override_settings
 from django_celery_results.models import TaskResult
@@ -28,6 +28,17 @@ SEND, PROCESS, TASKS = API + "send-message/", API + "process-message/", API + "t
 PRODUCER = "http://127.0.0.1:7000"
 HOOK = f"{PRODUCER}/api/v1/data/orders/c151efba-f415-4d2a-8b8f-161f30456aff/status/update"
 KEY = "abcdefgh.a-key-for-this-one-order"
+
+
+def failing_statement(beginning: str) -> contextlib.AbstractContextManager[None]:
+    """While it lasts the database is away for each statement that begins so."""
+
+    def execute(go_on: Any, sql: str, *args: Any) -> Any:
+        if sql.startswith(beginning):
+            raise OperationalError("away")
+        return go_on(sql, *args)
+
+    return connection.execute_wrapper(execute)
 
 
 def body(**changes: Any) -> dict[str, Any]:

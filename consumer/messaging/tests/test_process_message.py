@@ -165,9 +165,9 @@ class FailureTests(ProcessTestCase):
         self.assertEqual(TaskResult.objects.get().status, states.PENDING)
 
     def test_where_the_message_can_not_be_stored_it_is_503(self):
-        away = mock.patch.object(
-            Message.objects, "bulk_create", side_effect=OperationalError("away")
-        )
-        with away, self.assertLogs("django.request", "ERROR"):
+        with (
+            base.failing_statement('INSERT INTO "messaging_message"'),
+            self.assertLogs("django.request", "ERROR"),
+        ):
             self.assertEqual(self.process().status_code, 503)
         self.assertEqual(base.tasks(), 0)

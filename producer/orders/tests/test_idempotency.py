@@ -3,7 +3,7 @@
 from django.db import connection
 from django.test import TransactionTestCase
 
-from chassis.testing import at_once
+from chassis.testing import ProblemAssertions, at_once
 from orders.models import Order
 from orders.tests.base import (
     EXAMPLE,
@@ -81,8 +81,11 @@ class IdempotencyKeyTests(OrdersTestCase):
                 self.assert_invalid(post(self.client, bad), "Idempotency-Key")
 
 
-class OtherRequestTests(OrdersTestCase):
+class OtherRequestTests(ProblemAssertions, TransactionTestCase):
     """Another request with the same key makes its order just after this one looked for it."""
+
+    def setUp(self):
+        self.user = make_user()
 
     def post_beside(self, other):
         """What a post is answered, and the answer to the other one."""
@@ -96,7 +99,7 @@ class OtherRequestTests(OrdersTestCase):
             return found
 
         with connection.execute_wrapper(place_the_other):
-            response = post(self.client, "k1")
+            response = post(client_of(self.user), "k1")
         return response, made[0]
 
     def test_its_order_is_answered(self):

@@ -26,6 +26,7 @@ from orders.tests.base import (
 )
 
 SAVEPOINT = 2
+POSTGRESQL = connection.vendor == "postgresql"
 
 
 class QueryCountTests(ConsumerMixin, TestCase):
@@ -38,20 +39,21 @@ class QueryCountTests(ConsumerMixin, TestCase):
         super().setUp()
         self.client = client_of(self.user)
 
-    def test_posting_an_order_takes_three(self):
-        with self.assertNumQueries(3 + SAVEPOINT):  # token, order, items
+    def test_posting_an_order_takes_two(self):
+        with self.assertNumQueries(2 if POSTGRESQL else 3 + SAVEPOINT):  # token, order with items
             self.client.post(ORDERS, EXAMPLE)
 
     def test_posting_with_an_idempotency_key_takes_one_more(self):
-        with self.assertNumQueries(4 + SAVEPOINT):
+        with self.assertNumQueries(3 if POSTGRESQL else 4 + SAVEPOINT):
             self.client.post(ORDERS, EXAMPLE, headers={"Idempotency-Key": "k"})
 
-    def test_the_webhook_takes_three(self):
+    def test_the_webhook_takes_two(self):
         client = client_with_key(make_order_key(self.order))
         body = {"task_id": "t", "status": "confirmed", "result": "TND"}
-        with self.assertNumQueries(3 + SAVEPOINT):  # key and order, result, order
+        # The key with its order, the result with its order; where that doesn't move, its status.
+        with self.assertNumQueries(2 if POSTGRESQL else 3 + SAVEPOINT):
             client.post(webhook_url(self.order), body)
-        with self.assertNumQueries(4 + SAVEPOINT):  # and the status, where it doesn't move
+        with self.assertNumQueries(3 if POSTGRESQL else 4 + SAVEPOINT):
             client.post(webhook_url(self.order), body)
 
     def test_a_dispatch_takes_as_many_for_50_orders_as_for_one(self):

@@ -4,11 +4,10 @@ import json
 import uuid
 from unittest.mock import patch
 
-from django.db import IntegrityError
 from django.test import TransactionTestCase
 from rest_framework_api_key.models import APIKey
 
-from chassis.testing import at_once
+from chassis.testing import ProblemAssertions, at_once
 from orders import services
 from orders.models import Order, OrderAPIKey, OrderStatus, TaskResult
 from orders.tests.base import (
@@ -256,20 +255,20 @@ class KeyTests(WebhookCase):
         self.assertEqual(self.deliver().status_code, 200)
 
 
-class DeletedMeanwhileTests(WebhookCase):
+class DeletedMeanwhileTests(ProblemAssertions, TransactionTestCase):
+    def setUp(self):
+        self.order = make_order(make_user())
+        self.caller = client_with_key(make_order_key(self.order))
+
     def test_an_order_deleted_since_it_was_looked_up_is_404_and_leaves_no_result(self):
         def delete_first(*args, **kwargs):
-            Order.objects.filter(pk=self.order.pk).delete()
+            services.delete_order(order=self.order)
             return record(*args, **kwargs)
 
         record = services.record_result
         with patch("orders.services.record_result", delete_first):
-            self.assert_problem(self.deliver(), 404)
-        self.assertEqual(self.results(), [])
-
-    def test_a_result_whose_order_is_gone_at_the_commit_is_404(self):
-        with patch("orders.services.record_result", side_effect=IntegrityError):
-            self.assert_problem(self.deliver(), 404)
+            self.assert_problem(self.caller.post(webhook_url(self.order), BODY), 404)
+        self.assertEqual(TaskResult.objects.count(), 0)
 
 
 class WebhookRaceTests(TransactionTestCase):
