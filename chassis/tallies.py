@@ -6,7 +6,7 @@ keys; a smaller key may be committed after a larger one, so those are counted th
 while ago.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from django.db.models.functions import Abs, Greatest
 from chassis.clock import Now, seconds_since
 
 SETTLE_SECONDS = 5.0  # longer than from an insert to its commit
-AT_ONCE = 20_000  # rows that one call counts; the rest is for the next
+AT_ONCE = 10_000  # rows of a source that one call counts; the rest is for the next
 PLUS_INFINITY = "+Inf"
 
 Totals = Mapping[str, float]
@@ -42,48 +42,53 @@ class Tally(models.Model):
 
 @dataclass(frozen=True)
 class Source:
-    """Rows of one table, and how some of them are summed up.
+    """Rows of one table, and how some of them are summed up: numbers by name, in one part or more.
 
-    `totals` takes a queryset and answers numbers by name. What it leaves out is never counted.
+    What `sum_up` leaves out of its rows is never counted.
     """
 
     name: str
     model: type[models.Model]
-    totals: "Callable[[models.QuerySet[Any]], Totals]"
+    sum_up: "Callable[[models.QuerySet[Any]], Mapping[str, Totals]]"
 
     def newest(self) -> int:
         return self.model._default_manager.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 @transaction.atomic
-def count_up(tallies: type[Tally], source: Source) -> Totals:
-    """The source's totals, with what has settled since it was asked last.
+def count_up(tallies: type[Tally], sources: Iterable[Source]) -> defaultdict[str, Totals]:
+    """The totals by part of all the sources, with what has settled since they were asked last.
 
     What came before the first call is not in them.
     """
-    newest = source.newest()
+    newest = {source.name: source.newest() for source in sources}
     rows = tallies._default_manager
-    ours = rows.select_for_update().filter(source=source.name)
-    tally: Any = ours.annotate(age=Abs(seconds_since("seen_at"))).first()
-    if tally is None:
-        tally = tallies(source=source.name, counted=newest, seen=newest)
-        rows.bulk_create([tally], ignore_conflicts=True)
-        return {}
-    if tally.age >= SETTLE_SECONDS:
-        _count(tally, source)
-        if tally.counted == tally.seen:
-            tally.seen, tally.seen_at = max(tally.seen, newest), Now()
-        tally.save()
-    return tally.totals  # type: ignore[no-any-return]
+    locked = rows.select_for_update().annotate(age=Abs(seconds_since("seen_at")))
+    known: dict[str, Any] = {tally.source: tally for tally in locked.order_by("source")}
+    totals: defaultdict[str, Totals] = defaultdict(dict)
+    for source in sources:
+        tally = known.get(source.name)
+        if tally is None:
+            first = newest[source.name]
+            tally = tallies(source=source.name, counted=first, seen=first)
+            rows.bulk_create([tally], ignore_conflicts=True)
+        elif tally.age >= SETTLE_SECONDS:
+            _count(tally, source)
+            if tally.counted == tally.seen:
+                tally.seen, tally.seen_at = max(tally.seen, newest[source.name]), Now()
+            tally.save()
+        totals |= tally.totals
+    return totals
 
 
 def _count(tally: Tally, source: Source) -> None:
     last = min(tally.seen, tally.counted + AT_ONCE)
-    if last > tally.counted:
-        rows = source.model._default_manager.filter(pk__gt=tally.counted, pk__lte=last)
-        found = Counter(source.totals(rows.order_by()))
-        tally.totals = dict(Counter(tally.totals) + found)
-        tally.counted = last
+    if last == tally.counted:
+        return
+    rows = source.model._default_manager.filter(pk__gt=tally.counted, pk__lte=last).order_by()
+    for part, found in source.sum_up(rows).items():
+        tally.totals[part] = dict(Counter(tally.totals.get(part, {})) + Counter(found))
+    tally.counted = last
 
 
 def by(rows: "models.QuerySet[Any]", column: str) -> Totals:
@@ -92,16 +97,19 @@ def by(rows: "models.QuerySet[Any]", column: str) -> Totals:
     return {str(value if value is not None else "none"): count for value, count in grouped}
 
 
-def spans(rows: "models.QuerySet[Any]", seconds: Any, edges: Iterable[float]) -> Totals:
-    """For a histogram: how many took up to each of the edges and longer than the one before, by
-    that edge, and the `sum` of all.
+def spans(
+    rows: "models.QuerySet[Any]", column: str, seconds: Any, edges: Iterable[float]
+) -> tuple[Totals, Totals]:
+    """The same as `by`, and for a histogram how many took up to each of the edges and longer than
+    the one before, by that edge, and the `sum` of all. In one query.
     """
-    names = [When(took__lte=edge, then=Value(str(edge))) for edge in edges]
     took = rows.annotate(took=Greatest(seconds, 0.0))
+    names = [When(took__lte=edge, then=Value(str(edge))) for edge in edges]
     edge = Case(*names, default=Value(PLUS_INFINITY), output_field=models.CharField())
-    grouped = took.annotate(edge=edge).values_list("edge").annotate(Count("pk"), Sum("took"))
-    totals: dict[str, float] = {"sum": 0.0}
-    for name, count, total in grouped:
-        totals[name] = count
-        totals["sum"] += total
-    return totals
+    grouped = took.annotate(edge=edge).values_list(column, "edge")
+    values: Counter[str] = Counter()
+    durations: Counter[str] = Counter()
+    for value, name, count, total in grouped.annotate(Count("pk"), Sum("took")):
+        values[str(value)] += count
+        durations.update({name: count, "sum": total})
+    return values, durations

@@ -2,43 +2,43 @@
 
 from collections.abc import Iterator
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from prometheus_client import Metric
 
 from chassis import metrics, tallies
 from chassis.clock import Now, Seconds
 from messaging.models import DeliveryAttempt, Host, Message, State, Tally
 
-ACCEPTED = tallies.Source("messages", Message, lambda rows: {"messages": rows.count()})
-ATTEMPTS = tallies.Source("attempts", DeliveryAttempt, lambda rows: tallies.by(rows, "status"))
-DURATIONS = tallies.Source(
-    "durations",
-    DeliveryAttempt,
-    lambda rows: tallies.spans(
-        # What was sent again later has begun anew.
-        rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since")),
-        Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since"),
-        metrics.EDGES,
-    ),
+
+def of_attempts(rows: QuerySet[DeliveryAttempt]) -> dict[str, tallies.Totals]:
+    # What was sent again later has begun anew.
+    taken = rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
+    took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
+    _, durations = tallies.spans(taken, "status", took, metrics.EDGES)
+    return {"codes": tallies.by(rows, "status"), "durations": durations}
+
+
+SOURCES = (
+    tallies.Source("messages", Message, lambda rows: {"accepted": {"messages": rows.count()}}),
+    tallies.Source("attempts", DeliveryAttempt, of_attempts),
 )
 
 
 def families() -> Iterator[Metric]:
+    totals = tallies.count_up(Tally, SOURCES)
     yield metrics.counter(
-        "consumer_messages_accepted",
-        "Messages stored.",
-        tallies.count_up(Tally, ACCEPTED).get("messages", 0),
+        "consumer_messages_accepted", "Messages stored.", totals["accepted"].get("messages", 0)
     )
     yield metrics.counters(
         "consumer_webhook_attempts",
         "Results posted, by the status of the answer; none: there was none.",
         "code",
-        tallies.count_up(Tally, ATTEMPTS),
+        totals["codes"],
     )
     yield metrics.histogram(
         "consumer_delivery_duration_seconds",
         "From a stored result to the 2xx that took it, over all its attempts.",
-        tallies.count_up(Tally, DURATIONS),
+        totals["durations"],
     )
     yield from waiting()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
 from prometheus_client import Metric
 
 from chassis import metrics, tallies
@@ -9,48 +10,45 @@ from chassis.clock import Now, seconds_between
 from orders.models import Order, OrderStatus, SendAttempt, Tally, TaskResult
 
 
+def of_results(rows: QuerySet[TaskResult]) -> dict[str, tallies.Totals]:
+    """Those of orders alone: a result that is stored by hand may have none."""
+    took = seconds_between("order__created_at", "created_at")
+    statuses, durations = tallies.spans(
+        rows.filter(order__isnull=False), "order__status", took, metrics.EDGES
+    )
+    return {"statuses": statuses, "durations": durations}
+
+
+SOURCES = (
+    tallies.Source("orders", Order, lambda rows: {"accepted": {"orders": rows.count()}}),
+    tallies.Source("sends", SendAttempt, lambda rows: {"codes": tallies.by(rows, "status")}),
+    tallies.Source("results", TaskResult, of_results),
+)
+
+
 def families() -> Iterator[Metric]:
+    totals = tallies.count_up(Tally, SOURCES)
     yield metrics.counter(
-        "producer_orders_accepted",
-        "Orders stored.",
-        tallies.count_up(Tally, ACCEPTED).get("orders", 0),
+        "producer_orders_accepted", "Orders stored.", totals["accepted"].get("orders", 0)
     )
     yield metrics.counters(
         "producer_sends",
         "Orders sent to the consumer, by the status of its answer; none: there was none.",
         "code",
-        tallies.count_up(Tally, SENDS),
+        totals["codes"],
     )
     yield metrics.counters(
         "producer_orders_answered",
         "Results that came for orders, by the status that the order has had since.",
         "status",
-        tallies.count_up(Tally, ANSWERED),
+        totals["statuses"],
     )
     yield metrics.histogram(
         "producer_order_duration_seconds",
         "From an order's acceptance to its result.",
-        tallies.count_up(Tally, DURATIONS),
+        totals["durations"],
     )
     yield from waiting()
-
-
-ACCEPTED = tallies.Source("orders", Order, lambda rows: {"orders": rows.count()})
-SENDS = tallies.Source("sends", SendAttempt, lambda rows: tallies.by(rows, "status"))
-ANSWERED = tallies.Source(
-    "answered",
-    TaskResult,
-    lambda rows: tallies.by(rows.filter(order__isnull=False), "order__status"),
-)
-DURATIONS = tallies.Source(
-    "durations",
-    TaskResult,
-    lambda rows: tallies.spans(
-        rows.filter(order__isnull=False),
-        seconds_between("order__created_at", "created_at"),
-        metrics.EDGES,
-    ),
-)
 
 
 def waiting() -> Iterator[Metric]:

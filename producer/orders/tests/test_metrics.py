@@ -183,12 +183,15 @@ class CountedTests(MetricsCase):
 
 class CountedAtOnceTests(TransactionTestCase):
     def test_two_that_ask_at_once_count_each_row_once(self):
-        source = tallies.Source("orders", Order, lambda rows: {"orders": rows.count()})
-        at_once(2, lambda number: tallies.count_up(Tally, source))
+        def count(rows):
+            return {"accepted": {"orders": rows.count()}}
+
+        sources = [tallies.Source("orders", Order, count)]
+        at_once(2, lambda number: tallies.count_up(Tally, sources))
         user = make_user()
         for _ in range(3):
             make_order(user)
         for _ in range(2):
             settle()
-            at_once(4, lambda number: tallies.count_up(Tally, source))
-        self.assertEqual(tallies.count_up(Tally, source), {"orders": 3})
+            at_once(4, lambda number: tallies.count_up(Tally, sources))
+        self.assertEqual(tallies.count_up(Tally, sources), {"accepted": {"orders": 3}})
