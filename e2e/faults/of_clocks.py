@@ -16,7 +16,7 @@ def refused_webhooks(stage: Stage) -> int:
     return sum(401 in call.replies for call in stage.to_producer.log)
 
 
-@row("clocks-4-minutes-apart", stand=CLOCKS, fresh=True)
+@row("clocks-4-minutes-apart", stand=CLOCKS)
 def four_minutes_apart(stage: Stage) -> None:
     """The consumer's clocks 4 minutes ahead, then 4 minutes behind: all as usual."""
     for seconds in (4 * MINUTE, 0, -4 * MINUTE, 0):
@@ -25,7 +25,7 @@ def four_minutes_apart(stage: Stage) -> None:
     assert not refused_webhooks(stage), "webhooks were refused"
 
 
-@row("clocks-an-hour-behind", stand=CLOCKS, fresh=True)
+@row("clocks-an-hour-behind", stand=CLOCKS)
 def an_hour_behind(stage: Stage) -> None:
     """The consumer's clocks an hour behind for 15 s: orders wait; then they agree again."""
     both(stage, -HOUR)
@@ -34,7 +34,7 @@ def an_hour_behind(stage: Stage) -> None:
     both(stage, 0)
 
 
-@row("clocks-an-hour-ahead", stand=CLOCKS, fresh=True)
+@row("clocks-an-hour-ahead", stand=CLOCKS)
 def an_hour_ahead(stage: Stage) -> None:
     """The consumer's clocks an hour ahead for 15 s: orders wait; then they agree again."""
     both(stage, HOUR)
@@ -43,7 +43,7 @@ def an_hour_ahead(stage: Stage) -> None:
     both(stage, 0)
 
 
-@row("clock-of-processes-set-back", stand=CLOCKS, fresh=True)
+@row("clock-of-processes-set-back", stand=CLOCKS)
 def set_back(stage: Stage) -> None:
     """The clock of the consumer's processes set back an hour while they run; its database's not."""
     stage.set_clock("processes", -HOUR)

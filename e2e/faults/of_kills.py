@@ -8,12 +8,14 @@ import time
 from functools import partial
 
 from e2e.commands import WEB, WORKERS
+from e2e.faults import greedy, memory
 from e2e.faults.gateway import Call, Gateway
 from e2e.faults.rows import ROWS, Row, row
 from e2e.faults.stage import Stage
 from e2e.waiting import until
 
 TIMES = 4
+WORKER_BYTES = 300 * 1000 * 1000  # of a worker's main process and its pool's two
 
 
 def kill_repeatedly(name: str, stage: Stage) -> None:
@@ -26,7 +28,7 @@ def kill_repeatedly(name: str, stage: Stage) -> None:
 
 
 def kill_child_repeatedly(name: str, stage: Stage) -> None:
-    """SIGKILL of one of the processes that a main process has forked, as when memory runs out."""
+    """SIGKILL of one of the processes that a main process has forked."""
     for _ in range(2 * TIMES):
         stage.kill_child(name)
         stage.some_time(1.0, 2.5)  # of two, one works while the other starts
@@ -154,3 +156,21 @@ def suspend_worker_child(stage: Stage) -> None:
                 os.kill(child, number)
         if number == signal.SIGSTOP:
             stage.pause(15)
+
+
+@row("memory-runs-out-in-worker")
+def memory_runs_out(stage: Stage) -> None:
+    """A task takes memory without end, four times: the kernel kills a process of the worker's."""
+    file = stage.folder / "greedy"
+    with stage.changed("consumer-worker", module=greedy.__name__, **{greedy.FILE: str(file)}):
+        pids = [stage.processes.pids()["consumer-worker"], *stage.children_of("consumer-worker")]
+        with memory.limited(pids, WORKER_BYTES) as kills:
+            if kills is None:
+                print("    no control group can be made here: it ends by SIGKILL", flush=True)
+            for number in range(1, TIMES + 1):
+                file.touch()
+                until(lambda: not file.exists(), within=30, what="a task takes memory")
+                if kills is not None:
+                    until(lambda: kills() >= number, within=30, what="the kernel has killed it")  # noqa: B023
+                stage.some_time(1.0, 2.5)
+            stage.processes.stop("consumer-worker", by=signal.SIGKILL)

@@ -183,7 +183,7 @@ def tasks_deleted(stage: Stage) -> None:
     assert deleted, "nothing was deleted"
 
 
-@row("consumer-restored-from-backup", stand=PRIVATE, amnesia=True, fresh=True)
+@row("consumer-restored-from-backup", stand=PRIVATE, amnesia=True)
 def consumer_restored(stage: Stage) -> None:
     """The consumer's database is lost, and restored from a backup taken 8 s before."""
     server, url = stage.servers["consumer"], stage.consumer.url
@@ -205,7 +205,7 @@ def run(*command: str) -> None:
     assert not done.returncode, f"{command}: {done.stderr}"
 
 
-@row("malformed-row-in-a-batch", fresh=True)
+@row("malformed-row-in-a-batch")
 def malformed_row(stage: Stage) -> None:
     """One order's message is malformed within full batches; later mended, and sent again."""
     stage.to_consumer.close()
@@ -243,7 +243,7 @@ def malformed_row(stage: Stage) -> None:
     stage.manage("producer", "redeliver", str(uuid))
 
 
-@row("deadly-message", cancelled=1, fresh=True)
+@row("deadly-message", cancelled=1)
 def deadly_message(stage: Stage) -> None:
     """A message kills its worker every time: it alone ends as FAILURE, its order cancelled."""
     with stage.changed("consumer-worker", module=deadly.__name__):
