@@ -47,7 +47,8 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
     row = _update(task_id, columns)
     if row is None:
         known = TaskResult.objects.filter(task_id=task_id).values_list("status", flat=True).first()
-        logger.info("result of %s not stored: %s", task_id, known or "no such task")
+        facts = {"task_id": task_id, "task_status": known or "no such task"}
+        logger.info("result not stored", extra=facts)
         return False
     post_save.send(
         sender=TaskResult,
@@ -57,6 +58,7 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
         using=connection.alias,
         update_fields=frozenset(columns),
     )
+    logger.info("task ended", extra={"task_id": task_id, "task_status": status})
     return True
 
 

@@ -56,6 +56,15 @@ class StoreTests(TestCase):
         self.assertEqual((self.task.status, self.task.result), ("SUCCESS", '"TNDABC123pending"'))
         self.assertGreater(self.task.date_done, before)
 
+    def test_the_end_of_a_task_is_logged_with_its_id(self):
+        with self.assertLogs("messaging.results", "INFO") as logged:
+            self.store("SUCCESS")
+            self.store("FAILURE")
+        said = [(r.getMessage(), r.task_id, r.task_status) for r in logged.records]
+        task_id = self.task.task_id
+        expected = [("task ended", task_id, "SUCCESS"), ("result not stored", task_id, "SUCCESS")]
+        self.assertEqual(said, expected)
+
     def test_the_first_final_state_wins_whatever_comes_after(self):
         for first in FINAL:
             self.task = accept().task
