@@ -138,7 +138,10 @@ class ProblemMiddleware:
         if response.headers.get("Content-Type", "").startswith(CONTENT_TYPE):
             return response
         detail = "There is nothing at this path." if response.status_code == 404 else ""
-        return _answer(response.status_code, detail)
+        answer = _answer(response.status_code, detail)
+        if "Allow" in response.headers:  # a 405 must say what is taken
+            answer["Allow"] = response.headers["Allow"]
+        return answer
 
 
 def _answer(status_code: int, detail: str) -> HttpResponse:

@@ -5,6 +5,7 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, HttpResponseNotFound
 from django.test import SimpleTestCase, override_settings
 from django.urls import path
+from django.views.decorators.http import require_safe
 from rest_framework import exceptions, serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.response import Response
@@ -51,6 +52,7 @@ urlpatterns = [
     path("api/list", Listed.as_view()),
     path("api/page", page),
     path("api/crash", crash),
+    path("api/safe", require_safe(page)),
     path("elsewhere", page),
     path("api/fine", lambda request: HttpResponse("fine", headers={"X-Kept": "yes"})),
 ]
@@ -172,6 +174,11 @@ class MiddlewareTests(ProblemCase):
                 response = self.client.get("/api/crash")
             self.assert_problem(response, 500)
             self.assertNotIn(b"secret", response.content)
+
+    def test_a_method_that_django_refuses_is_answered_with_those_that_it_takes(self):
+        response = self.client.post("/api/safe")
+        self.assert_problem(response, 405)
+        self.assertEqual(response.headers["Allow"], "GET, HEAD")
 
     def test_an_answer_that_is_none_passes_as_it_is(self):
         response = self.client.get("/api/fine")
