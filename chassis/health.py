@@ -1,6 +1,7 @@
 """Liveness and readiness, for whoever restarts and balances: 200 or 503, and what is wrong."""
 
 import logging
+from typing import NamedTuple
 
 from celery import current_app
 from django.db import Error, connection
@@ -11,6 +12,7 @@ from django.urls import path
 logger = logging.getLogger(__name__)
 
 AWAY = "can't be reached"
+NOT_READY = "not ready"
 
 _migrated = False
 
@@ -25,12 +27,22 @@ def ready(request: HttpRequest) -> JsonResponse:
 
     Without the broker it is degraded and still ready: what is accepted waits for its row's time.
     """
-    database, broker = _database_problem(), _broker_problem()
-    status = "not ready" if database else "degraded" if broker else "ready"
+    found = check()
+    answer = {name: problem or "ok" for name, problem in found.problems.items()}
     return JsonResponse(
-        {"status": status, "database": database or "ok", "broker": broker or "ok"},
-        status=503 if database else 200,
+        {"status": found.status, **answer}, status=503 if found.status == NOT_READY else 200
     )
+
+
+class Health(NamedTuple):
+    status: str
+    problems: dict[str, str]  # of the database and the broker, for people; "" for none
+
+
+def check() -> Health:
+    database, broker = _database_problem(), _broker_problem()
+    status = NOT_READY if database else "degraded" if broker else "ready"
+    return Health(status, {"database": database, "broker": broker})
 
 
 def _database_problem() -> str:
