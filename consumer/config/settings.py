@@ -5,6 +5,7 @@ variable.
 from pathlib import Path
 
 from chassis import settings as base
+from chassis.admin_settings import unfold
 from chassis.logs import logging_config
 from chassis.openapi_settings import spectacular
 from chassis.worker import ring_queue, work_queue
@@ -79,12 +80,12 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "chassis.formats"  # the admin shows times to the second, in UTC
-UNFOLD = {
-    "SITE_TITLE": "Consumer",
-    "SITE_HEADER": "Consumer",
-    "SITE_SUBHEADER": "Messages and their delivery",
-    "SITE_SYMBOL": "outbox",
-}
+UNFOLD = unfold(
+    title="Consumer",
+    about="Messages and their delivery",
+    symbol="outbox",
+    dashboard="messaging.dashboard.add_to",
+)
 STATIC_URL = "static/"
 # Images have the folder and collect the admin's files there; a checkout serves them where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None

@@ -37,6 +37,9 @@ class Host(models.Model):
     # The first retried failure since a success.
     failing_since = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["failing_since"], name="host_failing_since")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -143,6 +146,7 @@ class Message(outbox.Outbox):
                 condition=Q(state__in=(State.DELIVERED, State.GONE)),
             ),
             models.Index(fields=["order_key"], name="message_order_key"),
+            models.Index(fields=["id"], name="message_dead", condition=Q(state=State.DEAD)),
         ]
 
     def __str__(self) -> str:

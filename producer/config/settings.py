@@ -5,6 +5,7 @@ variable.
 from pathlib import Path
 
 from chassis import settings as base
+from chassis.admin_settings import unfold
 from chassis.logs import logging_config
 from chassis.openapi_settings import spectacular
 from chassis.worker import ring_queue
@@ -81,12 +82,12 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "chassis.formats"  # the admin shows times to the second, in UTC
-UNFOLD = {
-    "SITE_TITLE": "Producer",
-    "SITE_HEADER": "Producer",
-    "SITE_SUBHEADER": "Orders and accounts",
-    "SITE_SYMBOL": "shopping_cart",
-}
+UNFOLD = unfold(
+    title="Producer",
+    about="Orders and accounts",
+    symbol="shopping_cart",
+    dashboard="orders.dashboard.add_to",
+)
 STATIC_URL = "static/"
 # Images have the folder and collect the admin's files there; a checkout serves them where they are.
 STATIC_ROOT = BASE_DIR / "staticfiles" if (BASE_DIR / "staticfiles").exists() else None

@@ -1,0 +1,122 @@
+"""What the admin's first page is made of: figures, a chart, tables. Each service fills them.
+
+The page costs the same however many rows there are: a count ends at a limit, and what is read for a
+percentile is a sample. It says so where it cut.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chassis.charts import Chart
+
+MOST_COUNTED = 1000
+MOST_SHOWN = 8  # rows of a table
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number, what it means and, in a word and a colour, how good that is."""
+
+    title: str
+    value: str
+    note: str = ""
+    verdict: str = ""
+    colour: str = "success"  # of the verdict
+    href: str = ""  # where the rows are that it is about
+
+    @property
+    def is_bad(self) -> bool:
+        return bool(self.verdict) and self.colour != "success"
+
+
+@dataclass(frozen=True)
+class Row:
+    cells: Sequence[Any]
+    press: str = ""  # the URL that its button posts to
+    about: str = ""  # what that button is about, for who only hears its name
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Row]
+    empty: str  # what is said where there are none
+    button: str = ""
+
+    @property
+    def lines(self) -> list[tuple[Row, list[tuple[str, Any]]]]:
+        """Each row with its cells, each with its header: on a phone a row is a list."""
+        return [(row, list(zip(self.headers, row.cells, strict=True))) for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    figures: Sequence[Figure]
+    chart: Chart
+    tables: Sequence[Table]
+    search: str  # the URL of the list that is searched from here
+    search_for: str
+    at: datetime = field(default_factory=timezone.now)
+
+    @property
+    def bad(self) -> list[Figure]:
+        return [figure for figure in self.figures if figure.is_bad]
+
+
+def counted(rows: "QuerySet[Any]") -> int:
+    """How many there are, or one more than MOST_COUNTED."""
+    return rows[: MOST_COUNTED + 1].count()
+
+
+def number(count: int) -> str:
+    return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+
+def keys_of(rows: "QuerySet[Any]") -> list[Any]:
+    """The keys of as many as `counted` counts, the highest first: the newest, where they are few
+    enough.
+    """
+    return sorted(rows.values_list("pk", flat=True)[: MOST_COUNTED + 1], reverse=True)
+
+
+def first_of(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """The first rows alone, by the order that their index has, for a further condition or order
+    that no index helps with.
+    """
+    # Two queries: of one, PostgreSQL has walked the whole table by its key.
+    return rows.model._default_manager.filter(pk__in=keys_of(rows))
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Of sorted values; None of none."""
+    return values[min(int(len(values) * share), len(values) - 1)] if values else None
+
+
+def how_late(seconds: float | None, *, slow: float, stuck: float) -> tuple[str, str]:
+    """A verdict and its colour; None: nothing waits."""
+    if seconds is None or seconds < slow:
+        return "on time", "success"
+    return ("late", "warning") if seconds < stuck else ("stuck", "danger")
+
+
+def duration(seconds: float | None) -> str:
+    """In two units at most: `348 ms`, `4.2 s`, `1 min 15 s`, `3 d 1 h`."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.9995:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    (size, unit), (smaller, rest) = next(
+        two for two in pairwise(UNITS) if round(seconds) >= two[0][0]
+    )
+    whole, left = divmod(round(seconds), size)
+    return f"{whole} {unit} {left // smaller} {rest}"

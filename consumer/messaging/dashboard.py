@@ -1,0 +1,157 @@
+"""The admin's first page: is it healthy, what is stuck, how fast is it."""
+
+from typing import Any
+
+from django.db.models import F, Max, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from chassis.admin_lists import link_to, short
+from chassis.charts import Chart, Seconds, Window, seconds_since
+from chassis.dashboard import (
+    MOST_SHOWN,
+    Dashboard,
+    Figure,
+    Row,
+    Table,
+    counted,
+    duration,
+    first_of,
+    how_late,
+    keys_of,
+    number,
+    percentile,
+)
+from messaging.admin_parts import STATES, breaker_of
+from messaging.models import DeliveryAttempt, Host, Message, State
+
+SLOW, STUCK = 30, 300  # seconds
+CHART_COLOURS = STATES | {State.DELIVERING: "primary"}  # a bar has no word on it
+SAMPLE = 2000  # delivered messages
+
+
+def add_to(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """django-unfold's DASHBOARD_CALLBACK."""
+    if request.user.has_perm("messaging.view_message"):
+        context["dashboard"] = read(may_act=request.user.has_perm("messaging.change_message"))
+    return context
+
+
+def read(*, may_act: bool) -> Dashboard:
+    dead = keys_of(Message.objects.filter(state=State.DEAD).order_by("-pk"))
+    messages = reverse("admin:messaging_message_changelist")
+    return Dashboard(
+        figures=[
+            processing(messages),
+            delivering(messages),
+            Figure(
+                "Dead",
+                number(len(dead)),
+                "given up; each to be sent again by hand",
+                *(("needs you", "danger") if dead else ("none", "success")),
+                href=f"{messages}?state__exact={State.DEAD}",
+            ),
+            failing_hosts(),
+            *times_to_deliver(),
+        ],
+        chart=Chart.of(
+            Window.of(Message), "state", title="Messages by state", colours=CHART_COLOURS
+        ),
+        tables=[dead_ones(dead, may_act), hosts(messages)],
+        search=messages,
+        search_for="Order key, message id, task id or http…",
+    )
+
+
+def processing(messages: str) -> Figure:
+    rows = Message.objects.filter(state=State.PROCESSING).order_by("due_at")
+    return queue("Processing", rows, "created_at", f"{messages}?state__exact={State.PROCESSING}")
+
+
+def delivering(messages: str) -> Figure:
+    rows = Message.objects.delivering().order_by("host", "due_at")
+    url = f"{messages}?state__exact={State.DELIVERING}"
+    return queue("Delivering", rows, "delivering_since", url)
+
+
+def queue(title: str, rows: QuerySet[Message], since: str, url: str) -> Figure:
+    """How many there are, and how old the oldest is (of the first of them, where they are many)."""
+    oldest = first_of(rows).aggregate(age=Max(seconds_since(since)))["age"]
+    count = counted(rows)
+    note = f"the oldest for {duration(oldest)}" if count else "nothing waits"
+    return Figure(title, number(count), note, *how_late(oldest, slow=SLOW, stuck=STUCK), href=url)
+
+
+def failing_hosts() -> Figure:
+    failing = counted(Host.objects.filter(failing_since__isnull=False))
+    return Figure(
+        "Webhook hosts that fail",
+        number(failing),
+        "each holds up its own results alone",
+        *(("failing", "warning") if failing else ("none", "success")),
+        href=f"{reverse('admin:messaging_host_changelist')}?breaker=failing",
+    )
+
+
+def times_to_deliver() -> list[Figure]:
+    """From a result to the answer that took it, over all its attempts."""
+    window = Window.of(DeliveryAttempt, "at")
+    # What was sent again later began anew.
+    taken = window.rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
+    took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
+    found = sorted(taken.annotate(took=took).values_list("took", flat=True)[:SAMPLE])
+    note = f"the newest {len(found):,} delivered of {window.note}"
+    return [
+        Figure(f"Time to deliver, {name}", duration(percentile(found, share)), note)
+        for name, share in (("p50", 0.5), ("p95", 0.95))
+    ]
+
+
+def dead_ones(keys: list[int], may_act: bool) -> Table:
+    messages = Message.objects.filter(pk__in=keys[:MOST_SHOWN]).select_related("host")
+    rows = [
+        Row(
+            [
+                link_to(message, message.order_key),
+                message.last_error,
+                short(message.host.name, 40),
+                message.attempts,
+                message.created_at,
+            ],
+            press=reverse("admin:messaging_message_send_this_again", args=[message.pk])
+            if may_act
+            else "",
+            about=f"message {message.order_key}",
+        )
+        for message in messages.defer("webhook_api_key").order_by("-pk")
+    ]
+    return Table(
+        "Dead messages",
+        ["message", "reason", "host", "attempts", "created"],
+        rows,
+        "No message is dead.",
+        button="Send again",
+    )
+
+
+def hosts(messages: str) -> Table:
+    """Those that fail first, since when they do."""
+    worst = Host.objects.order_by(F("failing_since").asc(nulls_last=True), "pk")
+    rows = [
+        Row(
+            [
+                link_to(host, short(host.name, 60)),
+                breaker_of(host),
+                host.failures,
+                host.failing_since,
+                number(counted(Message.objects.delivering().filter(host=host).order_by("due_at"))),
+            ]
+        )
+        for host in worst[:MOST_SHOWN]
+    ]
+    return Table(
+        "Webhook hosts",
+        ["host", "breaker", "failures in a row", "failing since", "results that wait"],
+        rows,
+        "No result was sent anywhere yet.",
+    )
