@@ -15,7 +15,9 @@ from unfold.decorators import action, display
 
 from chassis.admin import AttemptAdmin, ReadOnlyAdmin
 from chassis.admin_lists import badge, link_to, short
+from chassis.story import Story, StoryAdmin
 from messaging import (
+    admin_story,
     admin_tasks,
     admin_users,  # noqa: F401  # registers them
     services,
@@ -38,7 +40,7 @@ class BreakerShown:
 
 
 @admin.register(Message)
-class MessageAdmin(BreakerShown, ReadOnlyAdmin):
+class MessageAdmin(StoryAdmin, BreakerShown, ReadOnlyAdmin):
     list_display = (
         "order_key",
         "id_shown",
@@ -86,6 +88,9 @@ class MessageAdmin(BreakerShown, ReadOnlyAdmin):
     def matching(self, term: str) -> Q:
         found = super().matching(term)
         return found | Q(webhook_url__startswith=term) if term.startswith("http") else found
+
+    def story_of(self, row: Message) -> Story:
+        return admin_story.of(row)
 
     @display(description="message")
     def id_shown(self, message: Message) -> str:

@@ -16,7 +16,8 @@ from unfold.enums import ActionVariant
 from chassis.admin import AttemptAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
 from chassis.admin_keys import KeyAdmin
 from chassis.admin_lists import LargeTableAdmin, badge, link_to, short
-from orders import services
+from chassis.story import Story, StoryAdmin
+from orders import admin_story, services
 from orders.admin_parts import (
     STATUSES,
     CurrencyFilter,
@@ -34,7 +35,7 @@ admin.site.unregister(APIKey)  # registered plain by its package
 
 
 @admin.register(Order)
-class OrderAdmin(DeletedByServiceAdmin):
+class OrderAdmin(StoryAdmin, DeletedByServiceAdmin):
     list_display = ("order_key", "id_shown", "user", "state", "sending", "total", "created_at")
     list_filter = ("status", SendingFilter, CurrencyFilter, "created_at")
     search_fields = ("order_key", "uuid", "task_id")
@@ -64,6 +65,9 @@ class OrderAdmin(DeletedByServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         return super().get_queryset(request).select_related("user")
+
+    def story_of(self, row: Order) -> Story:
+        return admin_story.of(row)
 
     @display(description="uuid")
     def id_shown(self, order: Order) -> str:

@@ -139,10 +139,11 @@ def post(messages: list[dict[str, Any]]) -> http.Answer:
     return http.post(url, body=json.dumps(messages).encode(), headers=headers)
 
 
-def get_task(task_id: str) -> dict[str, Any] | None:
-    """A task as the consumer's API shows it; None when it can't be had now."""
+def get_task(task_id: str, *, seconds: float) -> dict[str, Any] | None:
+    """A task as the consumer's API shows it; None when it can't be had in this time."""
     url = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/{task_id}/"
-    answer = http.get(url, headers=_headers(), connect_timeout=1.0, total_timeout=3.0)
+    limits = {"connect_timeout": min(1.0, seconds), "total_timeout": seconds}
+    answer = http.get(url, headers=_headers(), **limits)
     return _object_in(answer) or None if answer.status == 200 else None
 
 

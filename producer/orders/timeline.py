@@ -8,11 +8,11 @@ from orders import consumer
 from orders.models import Order, OrderStatus
 
 
-def of(order: Order) -> dict[str, Any]:
+def of(order: Order, *, consumer_seconds: float = 3.0) -> dict[str, Any]:
     """The order's steps by time; the consumer's part comes from its API, or is said to be
     unavailable.
     """
-    task = consumer.get_task(order.task_id) if order.task_id else None
+    task = consumer.get_task(order.task_id, seconds=consumer_seconds) if order.task_id else None
     own = _own_events(order)
     try:
         events = _by_time(own + (_consumer_events(task) if task else []))
