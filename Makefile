@@ -12,7 +12,7 @@ BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .PHONY: help up demo test test-services e2e-compose \
 	check check-lint check-compose check-prometheus check-producer check-consumer \
-	fuzz fuzz-producer fuzz-consumer audit faults bench openapi postman format lock clean
+	fuzz fuzz-producer fuzz-consumer audit faults bench openapi postman browser format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -101,6 +101,9 @@ openapi: .venv/ready ## Write docs/openapi/, the documents of both APIs, from th
 
 postman: .venv/ready ## Run the Postman collection against both services, with newman (needs Node.js)
 	@$(PY) -m e2e.postman
+
+browser: .venv/ready ## See the pages in a headless Chromium; SCREENSHOTS=FOLDER keeps pictures
+	@$(PY) -m e2e.browser_tests
 
 fuzz: .venv/ready ## Throw 10,000 random bodies at each endpoint
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync fuzz-producer fuzz-consumer
