@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import F, QuerySet, Value
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Floor
 from django.utils import timezone
 
-from chassis.clock import Now
+from chassis.clock import Seconds
 
 NEWEST = 35_000  # rows
 DAY = timedelta(days=1)
@@ -28,30 +28,6 @@ COLOURS = {  # those of badges
     "warning": "#f59e0b",
     "danger": "#dc2626",
 }
-
-
-class Seconds(models.Func):
-    """A time as seconds since 1970."""
-
-    output_field = models.FloatField()
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "DATE_PART('epoch', %(expressions)s)"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        # A day's fraction is not exact; rounded, a full hour is one.
-        template = "ROUND((JULIANDAY(%(expressions)s) - 2440587.5) * 86400.0, 3)"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-
-def seconds_between(start: Any, end: Any) -> Any:
-    return Seconds(end) - Seconds(start)
-
-
-def seconds_since(column: str) -> Any:
-    """How long ago the time in a column was, by the database's clock."""
-    return seconds_between(F(column), Now())
 
 
 @dataclass(frozen=True)

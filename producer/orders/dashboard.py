@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chassis.admin_lists import link_to
-from chassis.charts import Chart, Window, seconds_between, seconds_since
+from chassis.charts import Chart, Window
+from chassis.clock import seconds_between, seconds_since
 from chassis.dashboard import (
     MOST_SHOWN,
     Dashboard,
