@@ -54,13 +54,14 @@ def _gap_of(order: Order, task: dict[str, Any] | None) -> Gap | None:
     if order.due_at is None:
         repair = f"mend the cause, then producer: manage.py redeliver {uuid}"
         return Gap(uuid, f"is pending, the consumer refused it: {order.last_error}", repair)
+    asked_again = f"by itself, next at {order.due_at:%F %T}Z"
     if task is None:
-        repair = f"by itself, next at {order.due_at:%F %T}Z; at once: manage.py redeliver {uuid}"
+        repair = f"{asked_again}; at once: manage.py redeliver {uuid}"
         return Gap(uuid, f"is pending, the consumer does not know it; {order.last_error}", repair)
-    return _gap_of_pending(uuid, task)
+    return _gap_of_pending(uuid, task, asked_again)
 
 
-def _gap_of_pending(uuid: str, task: dict[str, Any]) -> Gap:
+def _gap_of_pending(uuid: str, task: dict[str, Any], asked_again: str) -> Gap:
     delivery = task["delivery"] or {}
     state = delivery.get("state")
     said = f"{delivery.get('attempts')} attempts, {delivery.get('last_error') or 'no error'}"
@@ -73,7 +74,8 @@ def _gap_of_pending(uuid: str, task: dict[str, Any]) -> Gap:
         return Gap(
             uuid, problem, f"by itself, next at {delivery.get('due_at')}; at once: {by_hand}"
         )
-    return Gap(uuid, f"is pending, its result's delivery ended as {state} ({said})", by_hand)
+    problem = f"is pending, its result's delivery ended as {state} ({said})"
+    return Gap(uuid, problem, f"{asked_again}; at once: {by_hand}")
 
 
 def _gaps_without_order(tasks: dict[str, dict[str, Any]]) -> Iterator[Gap]:
