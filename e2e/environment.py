@@ -72,6 +72,7 @@ def make_secrets() -> dict[str, str]:
         "consumer_api_key": f"{_letters(8)}.{_letters(32)}",
         "webhook_secret": "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "user_token": secrets.token_hex(20),
+        "metrics_token": secrets.token_hex(32),
     }
 
 
@@ -91,6 +92,7 @@ def of_services(at: Addresses, secret: dict[str, str]) -> dict[str, dict[str, st
         "PRODUCER_URL": at.producer,
         "QUEUE_PREFIX": at.queue_prefix,
         "WEBHOOK_SIGNING_SECRETS": secret["webhook_secret"],
+        "METRICS_TOKEN": secret["metrics_token"],
     }
     own = {
         "producer": {

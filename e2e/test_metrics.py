@@ -1,0 +1,46 @@
+"""/metrics of a running stack: the same whichever process answers, and every order in it once."""
+
+import re
+
+import requests
+
+from e2e.testing import StackTestCase
+from e2e.waiting import until
+
+ORDERS = 20
+
+
+class MetricsTests(StackTestCase):
+    def figures(self, origin: str) -> dict[str, float]:
+        """What a service shows, asked for on a new connection: any of its processes may answer."""
+        headers = {"Authorization": f"Bearer {self.stack.secret['metrics_token']}"}
+        response = requests.get(f"{origin}/metrics", headers=headers, timeout=10)
+        self.assertEqual(response.status_code, 200)
+        lines = re.findall(r"^([^#\s]+) (\S+)$", response.text, re.MULTILINE)
+        return {name: float(value) for name, value in lines}
+
+    def test_every_order_is_counted_once_whichever_process_answers(self) -> None:
+        at = self.stack.at
+        for origin in (at.producer, at.consumer):
+            self.figures(origin)  # what comes from now on is counted
+        for uuid in [self.producer.post_order()["uuid"] for _ in range(ORDERS)]:
+            self.producer.follow(uuid)
+        expected = {
+            at.producer: (
+                "producer_orders_accepted_total",
+                'producer_orders_answered_total{status="confirmed"}',
+                "producer_order_duration_seconds_count",
+            ),
+            at.consumer: (
+                "consumer_messages_accepted_total",
+                'consumer_webhook_attempts_total{code="200"}',
+                "consumer_delivery_duration_seconds_count",
+            ),
+        }
+        for origin, names in expected.items():
+            until(
+                lambda: [self.figures(origin).get(name) for name in names] == [ORDERS] * 3,  # noqa: B023
+                within=30,
+                what=f"{ORDERS} in each of {', '.join(names)}",
+            )
+            self.assertTrue(all(self.figures(origin)[n] == ORDERS for n in names for _ in range(4)))
