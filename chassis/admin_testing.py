@@ -17,6 +17,7 @@ from rest_framework_api_key.models import AbstractAPIKey, APIKey
 
 from chassis import keys
 from chassis.admin_keys import KeyAdmin
+from chassis.dashboard import Dashboard, Figure
 
 PHRASE = "correct horse battery staple"  # the password of users that tests make
 MOST_QUERIES = 14  # of any page: session, user, the row, and one or two for each thing beside it
@@ -79,6 +80,23 @@ class AdminMixin:
         with CaptureQueriesContext(connection) as queries:
             self.page(url)
         return len(queries)
+
+
+class DashboardMixin(AdminMixin):
+    """Reads the first page."""
+
+    def dashboard(self) -> Dashboard:
+        found: Dashboard = self.client.get("/admin/").context["dashboard"]
+        return found
+
+    def figure(self, title: str) -> Figure:
+        (found,) = [figure for figure in self.dashboard().figures if figure.title == title]
+        return found
+
+    def table(self, number: int) -> list[list[str]]:
+        """The cells of the table of this number, as text."""
+        rows = self.dashboard().tables[number].rows
+        return [[strip_tags(str(cell)).strip() for cell in row.cells] for row in rows]
 
 
 class EveryAdminTests(AdminMixin):

@@ -86,9 +86,11 @@ class Chart:
         return cls(title, window.note, labels, series, names)
 
     @property
-    def legend(self) -> list[tuple[str, str, int]]:
+    def legend(self) -> list[tuple[str, str, str]]:
         """Each value with its colour and how many it has in all."""
-        return [(name, self.colours[name], sum(counts)) for name, counts in self.series.items()]
+        return [
+            (name, self.colours[name], f"{sum(counts):,}") for name, counts in self.series.items()
+        ]
 
     @property
     def rows(self) -> list[tuple[str, list[int]]]:

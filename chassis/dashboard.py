@@ -16,7 +16,7 @@ from django.utils import timezone
 from chassis.charts import Chart
 
 MOST_COUNTED = 1000
-MOST_SHOWN = 8  # rows of a table
+MOST_SHOWN = 5  # rows of a table
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -98,6 +98,18 @@ def first_of(rows: "QuerySet[Any]") -> "QuerySet[Any]":
 def percentile(values: Sequence[float], share: float) -> float | None:
     """Of sorted values; None of none."""
     return values[min(int(len(values) * share), len(values) - 1)] if values else None
+
+
+def percentiles(title: str, values: Sequence[float], what: str, within: str) -> list[Figure]:
+    """Of times in seconds, in any order; `what` they are, and `within` which window."""
+    ordered = sorted(values)
+    note = (
+        f"the newest {len(ordered):,} {what} of {within}" if ordered else f"none {what} in {within}"
+    )
+    return [
+        Figure(f"{title}, {name}", duration(percentile(ordered, share)), note)
+        for name, share in (("p50", 0.5), ("p95", 0.95))
+    ]
 
 
 def how_late(seconds: float | None, *, slow: float, stuck: float) -> tuple[str, str]:

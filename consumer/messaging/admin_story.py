@@ -9,8 +9,8 @@ from messaging.models import DeliveryAttempt, Message, State
 
 MOST_ATTEMPTS = 100
 NEXT = {  # what comes when its row is due
-    State.PROCESSING: "Published again, if it has no result",
-    State.DELIVERING: "Result sent",
+    State.PROCESSING: "To be published again, if it has no result",
+    State.DELIVERING: "Result to be sent",
 }
 
 

@@ -21,7 +21,7 @@ from chassis.dashboard import (
     how_late,
     keys_of,
     number,
-    percentile,
+    percentiles,
 )
 from messaging.admin_parts import STATES, breaker_of
 from messaging.models import DeliveryAttempt, Host, Message, State
@@ -100,12 +100,8 @@ def times_to_deliver() -> list[Figure]:
     # What was sent again later began anew.
     taken = window.rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
     took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
-    found = sorted(taken.annotate(took=took).values_list("took", flat=True)[:SAMPLE])
-    note = f"the newest {len(found):,} delivered of {window.note}"
-    return [
-        Figure(f"Time to deliver, {name}", duration(percentile(found, share)), note)
-        for name, share in (("p50", 0.5), ("p95", 0.95))
-    ]
+    found = taken.annotate(took=took).values_list("took", flat=True)[:SAMPLE]
+    return percentiles("Time to deliver", found, "delivered", window.note)
 
 
 def dead_ones(keys: list[int], may_act: bool) -> Table:

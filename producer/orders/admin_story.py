@@ -29,7 +29,7 @@ def of(order: Order) -> Story:
     steps = [_step(event) for event in story["events"]]
     if due_at := story["dispatch"]["due_at"]:
         known = story["dispatch"]["state"] == "accepted"
-        title = "Asked about again" if known else "Sent"
+        title = "To be asked about again" if known else "To be sent"
         steps.append(Step(due_at, title, "info", "producer", to_come=True))
     return Story(steps, NOTES.get(story["consumer"], ""))
 

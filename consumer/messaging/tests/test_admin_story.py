@@ -31,7 +31,7 @@ class MessageStoryTests(AdminMixin, TestCase):
     def test_while_it_is_processed_it_says_how_often_that_began_and_what_comes_next(self):
         message = accept()
         Message.objects.update(executions=3)
-        expected = ["Message accepted", "Published again, if it has no result"]
+        expected = ["Message accepted", "To be published again, if it has no result"]
         self.assertEqual(self.story(message), expected)
         self.assertIn("Its task began 3 times after its first publish.", self.html)
 

@@ -5,16 +5,15 @@ from datetime import timedelta
 from django.contrib.auth.models import Permission
 from django.test import TestCase
 from django.utils import timezone
-from django.utils.html import strip_tags
 
-from chassis.admin_testing import AdminMixin
+from chassis.admin_testing import DashboardMixin
 from messaging.models import DeliveryAttempt, Host, Message, State
 from messaging.tests.base import accept, finished
 
 MINUTE = timedelta(minutes=1)
 
 
-class DashboardTests(AdminMixin, TestCase):
+class DashboardTests(DashboardMixin, TestCase):
     def setUp(self):
         super().setUp()
         self.now = timezone.now()
@@ -24,18 +23,6 @@ class DashboardTests(AdminMixin, TestCase):
         Message.objects.filter(pk=message.pk).update(state=state, **columns)
         message.refresh_from_db()
         return message
-
-    def dashboard(self):
-        return self.client.get("/admin/").context["dashboard"]
-
-    def figure(self, title):
-        (found,) = [figure for figure in self.dashboard().figures if figure.title == title]
-        return found
-
-    def table(self, number):
-        """A table's cells as text."""
-        rows = self.dashboard().tables[number].rows
-        return [[strip_tags(str(cell)).strip() for cell in row.cells] for row in rows]
 
     def test_with_no_message_at_all_it_says_that_all_is_well(self):
         html = self.page("/admin/")
@@ -97,8 +84,8 @@ class DashboardTests(AdminMixin, TestCase):
         for state in (State.DELIVERED, State.DELIVERED, State.GONE, State.PROCESSING):
             self.message(state)
         self.message(State.DEAD, created_at=self.now - timedelta(hours=30))
-        counts = {name: count for name, _, count in self.dashboard().chart.legend}
-        expected = {"processing": 1, "delivering": 0, "delivered": 2, "gone": 1, "dead": 0}
+        counts = [f"{count} {name}" for name, _, count in self.dashboard().chart.legend]
+        expected = ["1 processing", "0 delivering", "2 delivered", "1 gone", "0 dead"]
         self.assertEqual(counts, expected)
 
     def test_it_takes_as_many_queries_however_many_messages_there_are(self):
@@ -109,4 +96,4 @@ class DashboardTests(AdminMixin, TestCase):
             self.message(State.DEAD)
             self.message(State.PROCESSING)
         self.assertLessEqual(self.queries("/admin/"), before)
-        self.assertEqual(len(self.table(0)), 8)
+        self.assertEqual(len(self.table(0)), 5)

@@ -67,12 +67,12 @@ class OrderStoryTests(AdminMixin, TestCase):
 
     def test_without_the_consumer_the_page_is_there_soon_and_says_what_is_missing(self):
         set_order(self.order, task_id=TASK)
-        self.assertEqual(self.story(), ["Order accepted", "Asked about again"])
+        self.assertEqual(self.story(), ["Order accepted", "To be asked about again"])
         self.assertIn("its part is missing here", self.html)
         self.assertLessEqual(self.get.call_args.kwargs["total_timeout"], 1)
 
     def test_before_it_was_sent_the_consumer_is_not_asked(self):
-        self.assertEqual(self.story(), ["Order accepted", "Sent"])
+        self.assertEqual(self.story(), ["Order accepted", "To be sent"])
         self.assertIn("The consumer knows nothing of it yet.", self.html)
         self.get.assert_not_called()
 

@@ -7,10 +7,9 @@ from django.contrib.auth.models import Permission
 from django.db.models import F
 from django.test import TestCase
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from chassis import charts
-from chassis.admin_testing import AdminMixin, url_of
+from chassis.admin_testing import DashboardMixin, url_of
 from orders import dashboard
 from orders.models import Order, OrderStatus, SendAttempt
 from orders.tests.base import cancel, confirm, make_order, make_user, set_order
@@ -19,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 REASON = "refused: 422 address: too long"
 
 
-class DashboardTests(AdminMixin, TestCase):
+class DashboardTests(DashboardMixin, TestCase):
     def setUp(self):
         super().setUp()
         self.amel = make_user("amel")
@@ -27,18 +26,6 @@ class DashboardTests(AdminMixin, TestCase):
 
     def order(self, **columns):
         return set_order(make_order(self.amel), **columns)
-
-    def dashboard(self):
-        return self.client.get("/admin/").context["dashboard"]
-
-    def figure(self, title):
-        (found,) = [figure for figure in self.dashboard().figures if figure.title == title]
-        return found
-
-    def table(self, number):
-        """A table's cells as text."""
-        rows = self.dashboard().tables[number].rows
-        return [[strip_tags(str(cell)).strip() for cell in row.cells] for row in rows]
 
     def test_with_no_order_at_all_it_says_that_all_is_well(self):
         html = self.page("/admin/")
@@ -51,7 +38,7 @@ class DashboardTests(AdminMixin, TestCase):
         figure = self.figure("Oldest due order")
         self.assertEqual((figure.verdict, figure.value[:5]), ("stuck", "2 min"))
         self.assertIn("1 due now", figure.note)
-        self.assertIn("Oldest due order: 2 min", self.page("/admin/"))
+        self.assertIn("Not all is well", self.page("/admin/"))
 
     def test_a_refused_order_is_listed_with_its_reason_and_sent_again_from_there(self):
         order = self.order(due_at=None, last_error=REASON)
@@ -102,7 +89,7 @@ class DashboardTests(AdminMixin, TestCase):
         chart = self.dashboard().chart
         self.assertEqual(
             [(name, count) for name, _, count in chart.legend],
-            [("pending", 0), ("confirmed", 2), ("cancelled", 1)],
+            [("pending", "0"), ("confirmed", "2"), ("cancelled", "1")],
         )
         before = (hour - timedelta(hours=5)).strftime("%H:00")
         self.assertEqual(chart.rows, [(hour.strftime("%H:00"), [0, 2, 0]), (before, [0, 0, 1])])
@@ -132,7 +119,7 @@ class DashboardTests(AdminMixin, TestCase):
             self.order(due_at=None, last_error=REASON)
             self.order(created_at=self.now - 5 * MINUTE)
         self.assertLessEqual(self.queries("/admin/"), before)
-        self.assertEqual(len(self.table(0)), 8)
+        self.assertEqual(len(self.table(0)), 5)
 
     def test_it_leads_to_the_lists_that_it_counts(self):
         refused = self.order(due_at=None, last_error=REASON)
