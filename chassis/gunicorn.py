@@ -13,6 +13,11 @@ timeout = 30
 graceful_timeout = 8  # below the 10 s that a container is given to stop
 control_socket_disable = True  # its file has no place in a read-only container
 loglevel = "warning"
+# Its words go to the service's own log, in its form, as soon as that is set up.
+logconfig_dict = {
+    "root": {"level": "WARNING", "handlers": ["console"]},
+    "loggers": {"gunicorn.error": {"handlers": [], "propagate": True}},
+}
 
 # A request rather answers 503 than wait longer than this for a lock (seconds). It may have waited
 # as long before, for a thread whose request waited, and is still answered within 2 s.
