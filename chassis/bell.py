@@ -4,7 +4,9 @@ be lost.
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from celery import current_app
 from django.conf import settings
@@ -35,12 +37,40 @@ def publish(task: str, *, queue: str, **options: Any) -> bool:
     if time.monotonic() < _muted_until:
         return False
     try:
-        current_app.send_task(task, queue=queue_name(queue), **options)
+        send(task, queue=queue_name(queue), **options)
     except Exception as error:  # any transport's own errors
         _muted_until = time.monotonic() + MUTED
         logger.warning("broker not reached, %s waits for its row to come due: %r", task, error)
         return False
     return True
+
+
+def send(
+    task: str,
+    *,
+    queue: str,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    task_id: str = "",
+    **properties: Any,
+) -> None:
+    """What `send_task` does for a task that goes straight to a queue, at half its cost: without
+    routes, signals, events and a readable form of the arguments.
+    """
+    amqp, task_id = current_app.amqp, task_id or str(uuid4())
+    message = amqp.as_task_v2(task_id, task, args, kwargs, argsrepr="", kwargsrepr="")
+    with amqp.producer_pool.acquire(block=True) as producer:
+        producer.publish(
+            message.body,
+            routing_key=queue,
+            declare=[amqp.queues[queue]],
+            headers={**message.headers, **(headers or {})},
+            retry=True,
+            retry_policy=current_app.conf.task_publish_retry_policy,
+            **message.properties,
+            **properties,
+        )
 
 
 class Bell:

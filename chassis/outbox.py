@@ -24,6 +24,7 @@ LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after
 LOOK_AGAIN = (
     0.025  # seconds; longer than a bell keeps quiet, so that a coalesced ring is not missed
 )
+GATHER = 0.05  # seconds; rows that come faster than one at a time are worth a wait for more
 DRAIN_SECONDS = 5.0
 
 
@@ -148,13 +149,19 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
 
 
 def drain(
-    step: Callable[[], int | None], *, ring: Callable[[], None], seconds: float = DRAIN_SECONDS
+    step: Callable[[], int | None],
+    *,
+    full: int,
+    ring: Callable[[], None],
+    seconds: float = DRAIN_SECONDS,
 ) -> int:
     """Call `step`, which returns how many rows it handled, until it finds none; returns their sum.
 
     A step that returns None can't go on, and ends it: what it has not claimed stays due. Having
     found work it looks once more a moment later: rows whose ring was coalesced are there by then.
-    It ends after `seconds` at the latest and then rings for whoever goes on.
+    When several came at once, but fewer than `full`, the next ones get a moment to gather, for a
+    batch costs nearly the same however many are in it. It ends after `seconds` at the latest and
+    then rings for whoever goes on.
     """
     end = time.monotonic() + seconds
     handled, looked_again = 0, False
@@ -171,6 +178,8 @@ def drain(
         looked_again = not found
         if not found:
             stopping.wait(LOOK_AGAIN)
+        elif 1 < found < full:
+            stopping.wait(GATHER)
     return handled
 
 

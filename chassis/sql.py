@@ -124,6 +124,20 @@ class _Parameter:
         self.name = name
 
 
+def by_keys(model: type[Row], keys: Sequence[Any]) -> dict[Any, Row]:
+    """The rows of these primary keys, by their key; keys that are not there are left out."""
+    if not keys:
+        return {}
+    names, reader = whole(model, connection.vendor)
+    table = connection.ops.quote_name(model._meta.db_table)
+    field: Any = model._meta.pk
+    key = connection.ops.quote_name(field.column)
+    marks = ", ".join(["%s"] * len(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {names} FROM {table} WHERE {key} IN ({marks})", keys)  # noqa: S608
+        return {row.pk: row for row in reader.read(cursor.fetchall())}
+
+
 def insert(rows: Sequence[models.Model], **computed: str) -> None:
     """Insert rows of one model in one statement, without signals; `computed` are columns that are
     an SQL expression.

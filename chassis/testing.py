@@ -223,7 +223,7 @@ class OutboxTests(OutboxCase):
             handled.append(len(claimed))
             return len(claimed)
 
-        self.assertEqual(outbox.drain(step, ring=self.fail), 5)
+        self.assertEqual(outbox.drain(step, full=50, ring=self.fail), 5)
         self.assertEqual(handled, [2, 2, 1, 0, 0])
         self.assertEqual({row.claims for row in type(rows[0]).objects.all()}, {1})
 

@@ -19,7 +19,7 @@ class BellCase(TestCase):
         self.now = 1000.0
         self.enterContext(patch("chassis.bell.time.monotonic", lambda: self.now))
         self.enterContext(patch("chassis.bell._muted_until", 0.0))
-        self.sent = self.enterContext(patch("chassis.bell.current_app.send_task"))
+        self.sent = self.enterContext(patch("chassis.bell.send"))
 
     @contextmanager
     def no_broker(self):

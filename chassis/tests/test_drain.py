@@ -18,16 +18,21 @@ class DrainTests(TestCase):
     def drain(self, *found):
         """What it returns when its steps find so many rows."""
         self.step = Mock(side_effect=found)
-        return outbox.drain(self.step, ring=self.ring)
+        return outbox.drain(self.step, full=50, ring=self.ring)
 
     def test_it_goes_on_until_a_step_finds_nothing_twice(self):
         self.assertEqual(self.drain(50, 20, 0, 0), 70)
         self.assertFalse(self.ring.called)
 
     def test_having_found_work_it_looks_again_a_moment_later(self):
-        self.assertEqual(self.drain(1, 0, 3, 0, 0), 4)
+        self.assertEqual(self.drain(1, 0, 1, 0, 0), 2)
         self.assertEqual(self.stopping.wait.call_count, 2)
         self.stopping.wait.assert_called_with(outbox.LOOK_AGAIN)
+
+    def test_while_several_come_at_once_the_next_ones_may_gather(self):
+        self.drain(3, 1, 50, 0, 0)
+        waits = [call.args[0] for call in self.stopping.wait.call_args_list]
+        self.assertEqual(waits, [outbox.GATHER, outbox.LOOK_AGAIN])
 
     def test_with_nothing_to_do_it_ends_at_once(self):
         self.assertEqual(self.drain(0), 0)
@@ -43,7 +48,7 @@ class DrainTests(TestCase):
             self.now += 2
             return 10
 
-        self.assertEqual(outbox.drain(step, ring=self.ring), 30)
+        self.assertEqual(outbox.drain(step, full=50, ring=self.ring), 30)
         self.ring.assert_called_once_with()
 
     def test_at_shutdown_it_ends(self):

@@ -41,6 +41,11 @@ def sending_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.WEBHOOK_THREADS, thread_name_prefix="webhook")
 
 
+def share() -> int:
+    """How many posts to one host may be on their way at once."""
+    return max(1, settings.WEBHOOK_THREADS // SHARE)
+
+
 def deliver_due() -> int:
     """Post what is due until nothing is due or on its way; returns how many sends have ended.
 
@@ -51,7 +56,7 @@ def deliver_due() -> int:
         return 0  # the drain that is at it finds whatever is due
     try:
         before = sends().ended
-        drain(sends().step, ring=services.delivery_bell.ring, seconds=math.inf)
+        drain(sends().step, full=share(), ring=services.delivery_bell.ring, seconds=math.inf)
         return sends().ended - before
     finally:
         one_drain.release()
@@ -98,7 +103,7 @@ class Sends:
 
     def _begin(self) -> None:
         claimed = self._claim()
-        tasks = TaskResult.objects.in_bulk([send.message.task_id for send in claimed])
+        tasks = sql.by_keys(TaskResult, [send.message.task_id for send in claimed])
         for send in claimed:
             task = tasks.get(send.message.task_id)
             if task is not None:  # deleted this moment, and its message with it
@@ -109,11 +114,10 @@ class Sends:
     def _claim(self) -> list[Send]:
         """Claim for each host in turn, no more than can be sent at once."""
         busy = Counter(send.host.pk for send in self.open.values())
-        share = max(1, settings.WEBHOOK_THREADS // SHARE)
         claimed: list[Send] = []
         for host in hosts.waiting():
             free = settings.WEBHOOK_THREADS - len(self.open) - len(claimed)
-            limit = min(free, share - busy[host.pk])
+            limit = min(free, share() - busy[host.pk])
             is_probe = host.open_until is not None
             if limit <= 0 or (is_probe and not hosts.take_probe(host)):
                 continue

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django_celery_results.models import TaskResult
 
-from chassis import logs
+from chassis import logs, sql
 from chassis.bell import Bell
 from chassis.outbox import Outcome, claim, record
 from chassis.problems import Conflict
@@ -65,7 +65,7 @@ def publish_batch() -> int | None:
     claimed = claim(rows, SWEEP_BATCH)
     if not claimed:
         return 0
-    tasks = TaskResult.objects.in_bulk([row.task_id for row in claimed])
+    tasks = sql.by_keys(TaskResult, [row.task_id for row in claimed])
     outcomes, reached = [], True
     for row in claimed:
         if row.task_id not in tasks:

@@ -14,11 +14,11 @@ from celery import states
 from celery.exceptions import Ignore, Reject
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.signals import post_save
-from django.utils import timezone
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
 
 from chassis import sql
+from chassis.clock import now_sql
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +36,14 @@ INFRASTRUCTURE = (
 
 
 @transaction.atomic
-def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> bool:
+def store(task_id: str, *, status: str, result: str | None, **columns: str | None) -> bool:
     """Store a task's state and its result (JSON text); False where it is final already, or not
     known.
 
     The condition on the status makes the first final state win. Written by hand, being so hot, and
     so is its `post_save` signal, whose receiver's work is part of this transaction.
     """
-    columns |= {"status": status, "result": result, "date_done": timezone.now()}
-    row = _update(task_id, columns)
+    row = _update(task_id, {"status": status, "result": result, **columns})
     if row is None:
         known = TaskResult.objects.filter(task_id=task_id).values_list("status", flat=True).first()
         facts = {"task_id": task_id, "task_status": known or "no such task"}
@@ -56,27 +55,23 @@ def store(task_id: str, *, status: str, result: str | None, **columns: Any) -> b
         created=False,
         raw=False,
         using=connection.alias,
-        update_fields=frozenset(columns),
+        update_fields=None,
     )
     logger.info("task ended", extra={"task_id": task_id, "task_status": status})
     return True
 
 
-def _update(task_id: str, columns: dict[str, Any]) -> TaskResult | None:
+def _update(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """Write a task's row unless its state is final; returns it as it is now."""
     names, reader = sql.whole(TaskResult, connection.vendor)
-    fields: list[Any] = [TaskResult._meta.get_field(name) for name in columns]
-    values = [
-        field.get_db_prep_save(value, connection)
-        for field, value in zip(fields, columns.values(), strict=True)
-    ]
     final = sorted(states.READY_STATES)
     statement = (
-        f"UPDATE {TaskResult._meta.db_table} SET {', '.join(f'{name} = %s' for name in columns)} "  # noqa: S608
+        f"UPDATE {TaskResult._meta.db_table} SET date_done = {now_sql()}, "  # noqa: S608
+        f"{', '.join(f'{name} = %s' for name in columns)} "
         f"WHERE task_id = %s AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {names}"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, task_id, *final])
+        cursor.execute(statement, [*columns.values(), task_id, *final])
         return next(iter(reader.read(cursor.fetchall())), None)
 
 

@@ -188,7 +188,7 @@ def publish_task(row: Message, *, number: int, seconds: float) -> bool:
     return bell.publish(
         TASK,
         queue="consumer.process",
-        args=[row.currency, row.order_key, row.status],
+        args=(row.currency, row.order_key, row.status),
         kwargs={"number": number},
         headers={"request_id": row.request_id},
         task_id=row.task.task_id,

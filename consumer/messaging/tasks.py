@@ -27,7 +27,9 @@ def publish_due() -> int:
     """Publish the tasks that gave no result in time again; returns how many messages were looked
     at.
     """
-    return outbox.drain(processing.publish_batch, ring=processing.sweep_bell.ring)
+    return outbox.drain(
+        processing.publish_batch, full=processing.SWEEP_BATCH, ring=processing.sweep_bell.ring
+    )
 
 
 @shared_task(name="messaging.deliver_results")

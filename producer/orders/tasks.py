@@ -9,7 +9,9 @@ from orders import consumer, pruning, services, setback
 @shared_task(name="orders.dispatch_orders")
 def dispatch_orders() -> int:
     """Send every due order's message to the consumer; returns how many were tried."""
-    return outbox.drain(consumer.dispatch_batch, ring=services.dispatch_bell.ring)
+    return outbox.drain(
+        consumer.dispatch_batch, full=consumer.BATCH, ring=services.dispatch_bell.ring
+    )
 
 
 @shared_task(name="orders.prune")

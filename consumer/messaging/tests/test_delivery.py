@@ -128,7 +128,7 @@ class OneBadRowTests(DeliveryTestCase):
         gone, good = finished(), finished()
         hook = base.webhook_answers(self, 200)
         found = TaskResult.objects.in_bulk([good.task_id])
-        with mock.patch.object(TaskResult.objects, "in_bulk", return_value=found):
+        with mock.patch.object(delivery.sql, "by_keys", return_value=found):
             base.deliver()
         self.assertEqual(len(hook.calls), 1)
         self.assertEqual(self.states(gone, good), [State.DELIVERING, State.DELIVERED])

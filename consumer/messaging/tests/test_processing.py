@@ -88,9 +88,7 @@ class BrokerDownTests(TransactionTestCase):
         self.api = base.client()
 
     def broker_down(self):
-        return mock.patch.object(
-            bell.current_app._get_current_object(), "send_task", side_effect=OSError("refused")
-        )
+        return mock.patch("chassis.bell.send", side_effect=OSError("refused"))
 
     def test_it_is_202_and_pending_and_published_once_the_broker_is_back(self):
         with self.broker_down():
@@ -182,7 +180,7 @@ class SweepTests(TestCase):
         base.due_in(Message.objects.all(), 0)
         one = TaskResult.objects.in_bulk()
         one.popitem()
-        with mock.patch.object(TaskResult.objects, "in_bulk", return_value=one):
+        with mock.patch.object(processing.sql, "by_keys", return_value=one):
             self.assertEqual(processing.publish_batch(), 2)
         self.assertEqual(self.publish.call_count, 1)
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+from django.db import IntegrityError, transaction
 from django.test import TestCase
 
 from chassis import sql
@@ -54,3 +55,23 @@ class InsertTests(TestCase):
     def test_no_rows_take_no_query(self):
         with self.assertNumQueries(0):
             sql.insert([])
+            self.assertEqual(sql.by_keys(Order, []), {})
+
+    def test_rows_are_found_by_their_keys_as_the_orm_finds_them(self):
+        user = make_user()
+        order, other = make_order(user), make_order(user)
+        found = sql.by_keys(Order, [other.pk, order.pk, 0])
+        self.assertEqual(found, {order.pk: order, other.pk: other})
+        self.assertEqual(found[order.pk].message, order.message)
+        self.assertEqual(found[order.pk].created_at, order.created_at)
+
+    def test_a_family_is_stored_whole_or_not_at_all(self):
+        made = make_order(make_user())
+        order = Order(user=made.user, address="a", phone_number="+21658741196", total_paid=1)
+        order.currency, order.message = "TND", {}
+        items = [OrderItem(item_name="n", price=1, quantity=quantity) for quantity in (1, 0)]
+        with self.assertRaises(IntegrityError), transaction.atomic():
+            sql.insert_family(order, items, "order")
+        self.assertEqual(Order.objects.count(), 1)
+        sql.insert_family(order, items[:1], "order")
+        self.assertEqual(Order.objects.get(pk=order.pk).items.get().item_name, "n")
