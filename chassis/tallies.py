@@ -82,11 +82,14 @@ def count_up(tallies: type[Tally], sources: Iterable[Source]) -> defaultdict[str
 
 
 def _count(tally: Tally, source: Source) -> None:
-    last = min(tally.seen, tally.counted + AT_ONCE)
-    if last == tally.counted:
+    if tally.seen == tally.counted:
         return
-    rows = source.model._default_manager.filter(pk__gt=tally.counted, pk__lte=last).order_by()
-    for part, found in source.sum_up(rows).items():
+    rows = source.model._default_manager.filter(pk__gt=tally.counted, pk__lte=tally.seen)
+    last = tally.seen
+    if last > tally.counted + AT_ONCE:  # keys, and there may be far fewer rows
+        keys = rows.order_by("pk").values_list("pk", flat=True)
+        last = next(iter(keys[AT_ONCE - 1 : AT_ONCE]), last)
+    for part, found in source.sum_up(rows.filter(pk__lte=last).order_by()).items():
         tally.totals[part] = dict(Counter(tally.totals.get(part, {})) + Counter(found))
     tally.counted = last
 
