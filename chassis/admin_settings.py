@@ -15,6 +15,7 @@ def unfold(*, title: str, about: str, symbol: str, dashboard: str) -> dict[str, 
         "SITE_SYMBOL": symbol,
         "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
         "STYLES": [_style],
+        "SCRIPTS": [_script],
         # As text on a dark page unfold's own has a contrast of 4.3, and 4.5 is asked for.
         "COLORS": {"primary": {"500": "oklch(65.5% .25 304.5)"}},
         "DASHBOARD_CALLBACK": dashboard,
@@ -28,3 +29,7 @@ def _icon(request: HttpRequest) -> str:
 
 def _style(request: HttpRequest) -> str:
     return static("chassis/admin.css")
+
+
+def _script(request: HttpRequest) -> str:
+    return static("chassis/admin.js")

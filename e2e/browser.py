@@ -82,10 +82,16 @@ class Browser:
     def tab_to(self, selector: str, *, most: int = 60) -> None:
         """Reach an element as someone without a mouse does."""
         for _ in range(most):
-            if self.run("return document.activeElement.matches(arguments[0])", selector):
+            if self.has_focus(selector):
                 return
             self.press(Keys.TAB)
         raise AssertionError(f"{selector} was not reached by {most} times Tab")
+
+    def has_focus(self, selector: str) -> bool:
+        return bool(self.run("return document.activeElement.matches(arguments[0])", selector))
+
+    def wait_for_focus(self, selector: str) -> None:
+        until(lambda: self.has_focus(selector), within=SECONDS, what=f"the focus on {selector}")
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.chrome.execute_script(script, *arguments)

@@ -110,6 +110,22 @@ class BrowserTests(TestCase):
         self.browser.wait_for("1 message sent again.")
         self.assertIn("Message accepted", self.story()[0])
 
+    def test_a_dialog_takes_the_focus_and_gives_it_back(self) -> None:
+        self.sign_in(self.stack.at.consumer)
+        self.browser.find(".dashboard")
+        self.browser.open(f"{self.stack.at.consumer}/admin/messaging/message/?q=DEAD1")
+        self.browser.find(".field-order_key a").click()
+        opener, submit = "a[hx-get*=send_this_again]", "[role=dialog] button[type=submit]"
+        self.browser.tab_to(opener)
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_for_focus(submit)
+        self.browser.press(Keys.ESCAPE)
+        self.browser.wait_for_focus(opener)
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_for_focus(submit)
+        self.browser.press(Keys.ENTER)
+        self.browser.wait_for("1 message sent again.")
+
     def test_every_page_suits_everybody_on_every_screen_in_light_and_dark(self) -> None:
         for name, (size, dark) in LOOKS.items():
             self.browser.chrome.delete_all_cookies()
