@@ -3,7 +3,7 @@
 So they are right whichever process answers, and however many there are: docs/decisions/0012.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
 from prometheus_client import Metric, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -22,11 +23,10 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from chassis.clock import seconds_since
-from chassis.tallies import PLUS_INFINITY, Totals
+from chassis.tallies import BUCKETS, Totals
 
 MOST_COUNTED = 20_000  # rows; a count ends here, so that it takes a moment however many there are
 LOOKED_AT = 1000  # rows, the most urgent, among which the oldest is looked for
-EDGES = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)  # seconds
 
 Families = Callable[[], Iterable[Metric]]
 
@@ -34,6 +34,7 @@ Families = Callable[[], Iterable[Metric]]
 def endpoint(families: Families) -> URLPattern:
     """The path of a service whose metrics these are."""
 
+    @require_safe
     def metrics(request: HttpRequest) -> HttpResponse:
         if not settings.METRICS_TOKEN and not settings.DEBUG:
             raise Http404
@@ -85,11 +86,10 @@ def gauges(name: str, what: str, label: str, values: Mapping[str, float]) -> Met
     return family
 
 
-def histogram(name: str, what: str, totals: Totals, edges: Sequence[float] = EDGES) -> Metric:
+def histogram(name: str, what: str, totals: Totals) -> Metric:
     """Of what `tallies.spans` has counted."""
-    names = [str(edge) for edge in edges] + [PLUS_INFINITY]
-    up_to = accumulate(totals.get(name, 0) for name in names)
-    buckets = list(zip(names, up_to, strict=True))
+    up_to = accumulate(totals.get(edge, 0) for edge in BUCKETS)
+    buckets = list(zip(BUCKETS, up_to, strict=True))
     return HistogramMetricFamily(name, what, buckets=buckets, sum_value=totals.get("sum", 0))
 
 

@@ -19,7 +19,9 @@ from chassis.clock import Now, seconds_since
 
 SETTLE_SECONDS = 5.0  # longer than from an insert to its commit
 AT_ONCE = 10_000  # rows of a source that one call counts; the rest is for the next
-PLUS_INFINITY = "+Inf"
+EDGES = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0)  # seconds
+LONGER = "+Inf"
+BUCKETS = [*map(str, EDGES), LONGER]
 
 Totals = Mapping[str, float]
 
@@ -100,15 +102,13 @@ def by(rows: "models.QuerySet[Any]", column: str) -> Totals:
     return {str(value if value is not None else "none"): count for value, count in grouped}
 
 
-def spans(
-    rows: "models.QuerySet[Any]", column: str, seconds: Any, edges: Iterable[float]
-) -> tuple[Totals, Totals]:
-    """The same as `by`, and for a histogram how many took up to each of the edges and longer than
+def spans(rows: "models.QuerySet[Any]", column: str, seconds: Any) -> tuple[Totals, Totals]:
+    """The same as `by`, and for a histogram how many took up to each of the EDGES and longer than
     the one before, by that edge, and the `sum` of all. In one query.
     """
     took = rows.annotate(took=Greatest(seconds, 0.0))
-    names = [When(took__lte=edge, then=Value(str(edge))) for edge in edges]
-    edge = Case(*names, default=Value(PLUS_INFINITY), output_field=models.CharField())
+    names = [When(took__lte=edge, then=Value(str(edge))) for edge in EDGES]
+    edge = Case(*names, default=Value(LONGER), output_field=models.CharField())
     grouped = took.annotate(edge=edge).values_list(column, "edge")
     values: Counter[str] = Counter()
     durations: Counter[str] = Counter()

@@ -4,6 +4,7 @@ import re
 
 import requests
 
+from e2e.environment import ROOT
 from e2e.testing import StackTestCase
 from e2e.waiting import until
 
@@ -11,13 +12,24 @@ ORDERS = 20
 
 
 class MetricsTests(StackTestCase):
-    def figures(self, origin: str) -> dict[str, float]:
-        """What a service shows, asked for on a new connection: any of its processes may answer."""
+    def shown_by(self, origin: str) -> str:
+        """Asked for on a new connection: any of the service's processes may answer."""
         headers = {"Authorization": f"Bearer {self.stack.secret['metrics_token']}"}
         response = requests.get(f"{origin}/metrics", headers=headers, timeout=10)
         self.assertEqual(response.status_code, 200)
-        lines = re.findall(r"^([^#\s]+) (\S+)$", response.text, re.MULTILINE)
+        return response.text
+
+    def figures(self, origin: str) -> dict[str, float]:
+        lines = re.findall(r"^([^#\s]+) (\S+)$", self.shown_by(origin), re.MULTILINE)
         return {name: float(value) for name, value in lines}
+
+    def test_every_alert_is_about_a_figure_that_is_shown(self) -> None:
+        rules = (ROOT / "docs" / "prometheus" / "alerts.yml").read_text()
+        wanted = set(re.findall(r"\b(?:producer|consumer)_\w+", rules))
+        both = self.shown_by(self.stack.at.producer) + self.shown_by(self.stack.at.consumer)
+        shown = set(re.findall(r"^# TYPE (\w+)", both, re.MULTILINE))
+        self.assertGreater(len(wanted), 10)
+        self.assertEqual({name.removesuffix("_bucket") for name in wanted} - shown, set())
 
     def test_every_order_is_counted_once_whichever_process_answers(self) -> None:
         at = self.stack.at

@@ -14,7 +14,7 @@ def of_attempts(rows: QuerySet[DeliveryAttempt]) -> dict[str, tallies.Totals]:
     # What was sent again later has begun anew.
     taken = rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
     took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
-    _, durations = tallies.spans(taken, "status", took, metrics.EDGES)
+    _, durations = tallies.spans(taken, "status", took)
     return {"codes": tallies.by(rows, "status"), "durations": durations}
 
 

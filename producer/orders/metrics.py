@@ -13,9 +13,7 @@ from orders.models import Order, OrderStatus, SendAttempt, Tally, TaskResult
 def of_results(rows: QuerySet[TaskResult]) -> dict[str, tallies.Totals]:
     """Those of orders alone: a result that is stored by hand may have none."""
     took = seconds_between("order__created_at", "created_at")
-    statuses, durations = tallies.spans(
-        rows.filter(order__isnull=False), "order__status", took, metrics.EDGES
-    )
+    statuses, durations = tallies.spans(rows.filter(order__isnull=False), "order__status", took)
     return {"statuses": statuses, "durations": durations}
 
 
