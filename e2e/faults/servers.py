@@ -92,9 +92,10 @@ class Server:
         self._wait(20)
 
     def kill(self) -> None:
-        """SIGKILL of all at once."""
+        """SIGKILL of all at once, those included that were being started at this moment."""
         self.signal(signal.SIGKILL)
         self._wait(20)
+        until(lambda: not self._kill_left(), within=20, what="all of its processes have ended")
 
     def signal(self, number: int) -> None:
         """Send a signal to every process of the server."""
@@ -105,12 +106,8 @@ class Server:
 
     def close(self) -> None:
         """End it and whatever it left running."""
-        if self.process is not None:
-            self.signal(signal.SIGCONT)
-            self.kill()
-            for pid in self._left():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self.signal(signal.SIGCONT)
+        self.kill()
 
     def _wait(self, seconds: float) -> None:
         if self.process is None:
@@ -121,13 +118,19 @@ class Server:
         self.process.wait()
         self.process = None
 
-    def _left(self) -> list[int]:
-        """Processes with our folder as their HOME: Erlang's name server leaves every group."""
+    def _kill_left(self) -> list[int]:
+        """Kill what is left of it; returns their pids.
+
+        Those in our folder, which PostgreSQL's are, or with it as their HOME: Erlang's name server
+        leaves every group.
+        """
         mark = f"HOME={self.folder}\0".encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if mark in (process / "environ").read_bytes():
+                inside = (process / "cwd").readlink().is_relative_to(self.folder)
+                if inside or mark in (process / "environ").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
                     found.append(int(process.name))
         return found
 
