@@ -45,7 +45,8 @@ class Seconds(models.Func):
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "((JULIANDAY(%(expressions)s) - 2440587.5) * 86400.0)"
+        # A day's fraction is not exact; rounded, a full hour is one.
+        template = "ROUND((JULIANDAY(%(expressions)s) - 2440587.5) * 86400.0, 3)"
         return self.as_sql(compiler, connection, template=template, **context)
 
 

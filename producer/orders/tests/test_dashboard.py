@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from chassis import charts
 from chassis.admin_testing import DashboardMixin, url_of
+from chassis.clock import Seconds
 from orders import dashboard
 from orders.models import Order, OrderStatus, SendAttempt
 from orders.tests.base import cancel, confirm, make_order, make_user, set_order
@@ -94,6 +95,13 @@ class DashboardTests(DashboardMixin, TestCase):
         before = (hour - timedelta(hours=5)).strftime("%H:00")
         self.assertEqual(chart.rows, [(hour.strftime("%H:00"), [0, 2, 0]), (before, [0, 0, 1])])
         self.assertEqual(len(chart.labels), 25)
+
+    def test_a_full_hour_begins_a_bar(self):
+        midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        for hour in range(24):
+            self.order(created_at=midnight + timedelta(hours=hour))
+        seconds = Order.objects.annotate(seconds=Seconds("created_at")).values_list("seconds")
+        self.assertEqual({at % 3600 for (at,) in seconds}, {0})
 
     def test_of_very_many_orders_the_chart_takes_the_newest_and_says_so(self):
         for minutes in range(6):
