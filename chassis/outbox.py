@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.db import connection, models
 
 from chassis.clock import Now, as_time, now_sql, seconds_from_now_sql
-from chassis.sql import Prepared, whole
+from chassis.sql import Prepared, execute, whole
 from chassis.worker import stopping
 
 LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after 10)
@@ -79,15 +79,11 @@ class Outcome:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-def claim(rows: "models.QuerySet[Row] | Prepared[Row]", limit: int, **values: Any) -> list[Row]:
-    """Take up to `limit` of the `rows` (ordered by urgency) for one lease, each counted as an
-    attempt. `rows` is a queryset or, being used so often, a prepared one of primary keys.
+def claim(rows: Prepared[Row], limit: int, **values: Any) -> list[Row]:
+    """Take up to `limit` of the `rows` (their primary keys, ordered by urgency) for one lease, each
+    counted as an attempt.
     """
-    if isinstance(rows, Prepared):
-        chosen, params, model = rows.sql(**values)
-    else:
-        model = rows.model
-        chosen, params = rows.values("pk").query.sql_with_params()
+    chosen, params, model = rows.sql(**values)
     table = connection.ops.quote_name(model._meta.db_table)
     columns, reader = whole(model, connection.vendor)
     chosen = f"{chosen} LIMIT {limit:d}"
@@ -101,9 +97,7 @@ def claim(rows: "models.QuerySet[Row] | Prepared[Row]", limit: int, **values: An
         f"claims = claims + 1, attempts = attempts + 1 "
         f"WHERE {condition} RETURNING {columns}, {now_sql()}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        found = cursor.fetchall()
+    found = execute(statement, params)
     claimed: list[Row] = reader.read(raw[:-1] for raw in found)
     for row, raw in zip(claimed, found, strict=True):
         row.claimed_at = as_time(raw[-1])

@@ -31,9 +31,7 @@ class Prepared(Generic[Row]):
     def __call__(self, **values: Any) -> list[Row]:
         """The rows, for these values of the parameters."""
         sql, params, reader = self.compiled(connection.vendor)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, _filled(params, values))
-            return reader.read(cursor.fetchall())
+        return reader.read(execute(sql, _filled(params, values)))
 
     def one(self, **values: Any) -> Row | None:
         return next(iter(self(**values)), None)
@@ -49,6 +47,8 @@ class Prepared(Generic[Row]):
         sql, params = compiler.as_sql()
         names = {_adapted(value): name for name, value in self.examples.items()}
         kept = [_Parameter(names[p]) if p in names else p for p in params]
+        if connection.vendor == "postgresql":
+            sql, kept = _with_constants(sql, kept)
         missing = set(self.examples) - {p.name for p in kept if isinstance(p, _Parameter)}
         if missing:
             raise ValueError(f"not found again in the SQL: {missing}")
@@ -59,6 +59,32 @@ class Prepared(Generic[Row]):
             for position, column in enumerate(columns)
         ]
         return sql, tuple(kept), Reader(queryset.model, columns, attributes)
+
+
+def execute(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Execute a statement whose text stays the same, and answer its rows.
+
+    On PostgreSQL it is planned once a connection, for any values of the parameters. So what a
+    partial index depends on must be in its text.
+    """
+    database: Any = connections[connection.alias]
+    with database.cursor() as cursor:
+        if database.vendor == "postgresql":
+            statement = database.prepared(statement)
+        cursor.execute(statement, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _with_constants(sql: str, params: list[Any]) -> tuple[str, list[Any]]:
+    """The statement with all those parameters in its text that are none of ours."""
+    first, *rest = sql.split("%s")
+    with connection.cursor() as cursor:
+        for param, text in zip(params, rest, strict=True):
+            ours = isinstance(param, _Parameter)
+            first += "%s" if ours else cursor.mogrify("%s", [param]).decode().replace("%", "%%")
+            first += text
+    return first, [param for param in params if isinstance(param, _Parameter)]
 
 
 class Reader(Generic[Row]):

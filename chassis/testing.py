@@ -21,6 +21,7 @@ from django.test.runner import DiscoverRunner
 from chassis import outbox
 from chassis.clock import SecondsFromNow
 from chassis.outbox import LEASE, Outcome, claim, record
+from chassis.sql import Prepared
 
 Result = TypeVar("Result")
 
@@ -82,8 +83,8 @@ class OutboxCase:
         """A new row, saved and due now."""
         raise NotImplementedError
 
-    def due(self) -> "models.QuerySet[Any]":
-        """The rows to claim, the longest due first."""
+    def due(self) -> "Prepared[Any]":
+        """The keys of the rows to claim, the longest due first."""
         raise NotImplementedError
 
     def make_rows(self, count: int) -> list[Any]:

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django_celery_results.models import TaskResult
 from rest_framework_api_key.models import AbstractAPIKey
 
-from chassis import outbox
+from chassis import outbox, sql
 from chassis.clock import Now, now_sql
 from chassis.tallies import Tally as BaseTally
 from chassis.throttle import Count
@@ -69,11 +69,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         statement = (
             f"UPDATE {self.model._meta.db_table} SET state = %s, due_at = {now_sql()}, "  # noqa: S608
             f"delivering_since = {now_sql()}, attempts = 0, claims = claims + 1, last_error = '' "
-            "WHERE task_id = %s AND state = %s"
+            "WHERE task_id = %s AND state = %s RETURNING 1"
         )
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [State.DELIVERING, task.pk, State.PROCESSING])
-            return bool(cursor.rowcount)
+        return bool(sql.execute(statement, [State.DELIVERING, task.pk, State.PROCESSING]))
 
     def start_delivery(self, *, due_at: Any) -> int:
         """Have the rows' results posted, at the start of the schedule; returns how many.

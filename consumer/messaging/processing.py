@@ -5,7 +5,6 @@ import logging
 
 from celery import states
 from django.db import transaction
-from django.db.models import QuerySet
 from django_celery_results.models import TaskResult
 
 from chassis import logs, sql
@@ -21,6 +20,8 @@ SWEEP_BATCH = 100
 PUBLISH_SECONDS = (20, 40, 60)  # until a message is published again, the last one without end
 MAX_EXECUTIONS = 5  # that began and gave no result
 BROKER_AWAY_SECONDS = 5
+
+DUE = sql.Prepared(lambda: Message.objects.due_for_processing().only("pk"))
 
 sweep_bell = Bell("messaging.publish_due", "consumer.sweep")
 
@@ -61,8 +62,7 @@ def process_now(message: dict[str, object]) -> TaskResult:
 
 def publish_batch() -> int | None:
     """Publish one batch of overdue tasks again; None when the broker is away."""
-    rows: QuerySet[Message] = Message.objects.due_for_processing()
-    claimed = claim(rows, SWEEP_BATCH)
+    claimed = claim(DUE, SWEEP_BATCH)
     if not claimed:
         return 0
     tasks = sql.by_keys(TaskResult, [row.task_id for row in claimed])

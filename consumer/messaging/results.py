@@ -70,9 +70,8 @@ def _update(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
         f"{', '.join(f'{name} = %s' for name in columns)} "
         f"WHERE task_id = %s AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {names}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*columns.values(), task_id, *final])
-        return next(iter(reader.read(cursor.fetchall())), None)
+    rows = sql.execute(statement, [*columns.values(), task_id, *final])
+    return next(iter(reader.read(rows)), None)
 
 
 def store_failure(task_id: str, error: Exception) -> bool:

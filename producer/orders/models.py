@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.crypto import get_random_string
 from rest_framework_api_key.models import AbstractAPIKey
 
-from chassis import outbox
+from chassis import outbox, sql
 from chassis.clock import Now, now_sql
 from chassis.tallies import Tally as BaseTally
 from users.phone import PhoneNumberField
@@ -161,22 +161,19 @@ class TaskResultManager(models.Manager["TaskResult"]):
         )
         stored: list[Any] = [task_id, result, order.pk]
         moved: list[Any] = [status, task_id, order.pk, OrderStatus.PENDING]
-        with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                both = (
-                    f"WITH stored AS ({store}), moved AS ("  # noqa: S608
-                    f"{move} AND id = (SELECT order_id FROM stored) RETURNING 1) "
-                    "SELECT order_id, EXISTS (SELECT FROM moved) FROM stored"
-                )
-                cursor.execute(both, stored + moved)
-                owner, has_moved = cursor.fetchone()
-                return owner, has_moved
-            with transaction.atomic():
-                cursor.execute(store, stored)
-                (owner,) = cursor.fetchone()
-                if owner == order.pk:
-                    cursor.execute(move, moved)
-                return owner, owner == order.pk and bool(cursor.rowcount)
+        if connection.vendor == "postgresql":
+            both = (
+                f"WITH stored AS ({store}), moved AS ("  # noqa: S608
+                f"{move} AND id = (SELECT order_id FROM stored) RETURNING 1) "
+                "SELECT order_id, EXISTS (SELECT FROM moved) FROM stored"
+            )
+            ((owner, has_moved),) = sql.execute(both, stored + moved)
+            return owner, has_moved
+        with transaction.atomic():
+            ((owner,),) = sql.execute(store, stored)
+            if owner != order.pk:
+                return owner, False
+            return owner, bool(sql.execute(f"{move} RETURNING 1", moved))
 
 
 class TaskResult(models.Model):

@@ -13,12 +13,15 @@ from django.test import TestCase, TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
 
 from chassis import outbox
+from chassis.sql import Prepared
 from chassis.worker import stopping
 from messaging import delivery, services
 from messaging.models import Message, State
 from messaging.tasks import deliver_results
 from messaging.tests import base
 from messaging.tests.base import accept, answer, finish, finished
+
+DELIVERING = Prepared(lambda: Message.objects.delivering().only("pk"))
 
 
 class DeliveryTestCase(TestCase):
@@ -169,7 +172,7 @@ class FenceTests(DeliveryTestCase):
     def test_an_answer_that_comes_after_the_lease_changes_nothing(self):
         message = self.under_way(500)
         base.due_in(message, 0)
-        outbox.claim(Message.objects.delivering(), 1)
+        outbox.claim(DELIVERING, 1)
         before = self.columns(message)
         base.deliver()
         self.assertEqual(self.columns(message), before)
@@ -223,7 +226,7 @@ class DatabaseAwayTests(DeliveryTestCase):
         with failing, self.assertRaises(OperationalError):
             base.deliver()
         base.due_in(message, 0)
-        outbox.claim(Message.objects.delivering(), 1)
+        outbox.claim(DELIVERING, 1)
         base.deliver()
         self.assertEqual(self.states(message), [State.DELIVERING])
 

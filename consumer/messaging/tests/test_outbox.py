@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
 
+from chassis.sql import Prepared
 from chassis.testing import OutboxContentionTests, OutboxTests
-from messaging import hosts
+from messaging import hosts, processing
 from messaging.models import Host, Message, State
 from messaging.tests import base
 
@@ -22,7 +23,7 @@ class ProcessingRows:
         return message
 
     def due(self):
-        return Message.objects.due_for_processing()
+        return processing.DUE
 
 
 class DeliveringRows(ProcessingRows):
@@ -41,7 +42,7 @@ class DeliveringRows(ProcessingRows):
         return message
 
     def due(self):
-        return hosts.rows_of(self.host.pk, probing=False)
+        return Prepared(lambda: hosts.rows_of(self.host.pk, probing=False).only("pk"))
 
 
 class ProcessingOutboxTests(ProcessingRows, OutboxTests, TestCase):

@@ -145,11 +145,11 @@ class BackendTests(TransactionTestCase):
         self.assertEqual(base.tasks(), 1)
 
     def failing(self, times, error):
-        """Have the first statements that lock a result fail as if the database were away."""
+        """Have the first statements that write a result fail as if the database were away."""
         left = [error] * times
 
         def execute(run, sql, params, many, context):
-            if "django_celery_results" in sql and left:
+            if sql.startswith(("UPDATE", "EXECUTE")) and left:
                 raise left.pop()
             return run(sql, params, many, context)
 

@@ -3,7 +3,7 @@
 from django.test import TestCase, TransactionTestCase
 
 from chassis.testing import OutboxContentionTests, OutboxTests
-from orders.models import Order
+from orders import consumer
 from orders.tests.base import make_order, make_user
 
 
@@ -17,7 +17,7 @@ class OrderRows:
         return make_order(self.user)
 
     def due(self):
-        return Order.objects.due()
+        return consumer.DUE
 
 
 class OrderOutboxTests(OrderRows, OutboxTests, TestCase):

@@ -103,7 +103,7 @@ class ClaimPlanTests(TestCase):
 
     def test_the_claim_finds_due_orders_by_their_index(self):
         with CaptureQueriesContext(connection) as queries:
-            self.assertEqual(len(claim(Order.objects.due(), 10)), 10)
+            self.assertEqual(len(claim(consumer.DUE, 10)), 10)
         explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
         with connection.cursor() as cursor:
             if connection.vendor == "postgresql":
