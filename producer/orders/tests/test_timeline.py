@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import datetime
 from unittest.mock import patch
 
 from django.conf import settings
@@ -83,7 +84,7 @@ class TimelineTests(OrdersTestCase):
             "producer accepted", "producer sent", "producer result", "producer confirmed",
             "consumer task", "consumer processed", "consumer delivery failed", "consumer delivered",
         ]))  # fmt: skip
-        times = [event["at"] for event in body["events"]]
+        times = [datetime.fromisoformat(event["at"]) for event in body["events"]]
         self.assertEqual(times, sorted(times))
 
     def test_the_consumer_is_asked_for_the_orders_task_with_the_key_and_little_patience(self):
