@@ -24,13 +24,17 @@ class TolerantRoute(RoutePattern):
     body.
     """
 
+    def __init__(self, route: str, name: str) -> None:
+        super().__init__(route, name=name, is_endpoint=True)
+        self.bare = RoutePattern(route.removesuffix("/"), is_endpoint=True)
+
     def match(self, path: str) -> Any:
-        return super().match(path) or super().match(path[:-1] if path.endswith("/") else path + "/")
+        return self.bare.match(path.removesuffix("/"))
 
 
 def endpoint(route: str, view: Callable[..., Any], name: str) -> URLPattern:
     """Like django.urls.path, with either ending."""
-    return URLPattern(TolerantRoute(route, name=name, is_endpoint=True), view, None, name)
+    return URLPattern(TolerantRoute(route, name), view, None, name)
 
 
 class Negotiation(DefaultContentNegotiation):

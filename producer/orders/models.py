@@ -1,5 +1,6 @@
 """Orders, what hangs on them, and the results that come back."""
 
+import os
 import uuid
 from typing import Any
 
@@ -8,7 +9,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MinValueValidator
 from django.db import connection, models, transaction
 from django.db.models import Q
-from django.utils.crypto import get_random_string
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox, sql
@@ -16,11 +16,11 @@ from chassis.clock import Now, now_sql
 from chassis.tallies import Tally as BaseTally
 from users.phone import PhoneNumberField
 
-KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is easily misread aloud
+KEY_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # 32, none of them easily misread aloud
 
 
 def make_order_key() -> str:
-    return get_random_string(16, KEY_ALPHABET)
+    return "".join(KEY_ALPHABET[byte % 32] for byte in os.urandom(16))
 
 
 class OrderStatus(models.TextChoices):
@@ -143,7 +143,7 @@ class SendAttempt(outbox.Attempt):
 
 
 class TaskResultManager(models.Manager["TaskResult"]):
-    def record(self, *, order: Order, task_id: str, result: str, status: str) -> tuple[int, bool]:
+    def record(self, *, order_id: int, task_id: str, result: str, status: str) -> tuple[int, bool]:
         """Store a result unless its task is known already, and move its order on where it is
         pending; returns the id of the order that the task belongs to, and whether this one moved.
 
@@ -159,8 +159,8 @@ class TaskResultManager(models.Manager["TaskResult"]):
             f"UPDATE {Order._meta.db_table} SET status = %s, task_id = %s, "  # noqa: S608
             f"updated_at = {now_sql()} WHERE id = %s AND status = %s"
         )
-        stored: list[Any] = [task_id, result, order.pk]
-        moved: list[Any] = [status, task_id, order.pk, OrderStatus.PENDING]
+        stored: list[Any] = [task_id, result, order_id]
+        moved: list[Any] = [status, task_id, order_id, OrderStatus.PENDING]
         if connection.vendor == "postgresql":
             both = (
                 f"WITH stored AS ({store}), moved AS ("  # noqa: S608
@@ -171,7 +171,7 @@ class TaskResultManager(models.Manager["TaskResult"]):
             return owner, has_moved
         with transaction.atomic():
             ((owner,),) = sql.execute(store, stored)
-            if owner != order.pk:
+            if owner != order_id:
                 return owner, False
             return owner, bool(sql.execute(f"{move} RETURNING 1", moved))
 

@@ -128,7 +128,7 @@ def delete_order(*, order: Order) -> None:
     locked.delete()
 
 
-def record_result(*, order: Order, task_id: str, status: str, result: str) -> str:
+def record_result(*, order_id: int, task_id: str, status: str, result: str) -> str:
     """Store a task's result and move its order on; returns the order's status. A repeat changes
     nothing.
 
@@ -137,11 +137,11 @@ def record_result(*, order: Order, task_id: str, status: str, result: str) -> st
     DoesNotExist or IntegrityError when the order is deleted at this moment.
     """
     owner, moved = TaskResult.objects.record(
-        order=order, task_id=task_id, result=result, status=status
+        order_id=order_id, task_id=task_id, result=result, status=status
     )
-    if owner != order.pk:
+    if owner != order_id:
         raise TaskOfAnotherOrder()
-    return status if moved else Order.objects.values_list("status", flat=True).get(pk=order.pk)
+    return status if moved else Order.objects.values_list("status", flat=True).get(pk=order_id)
 
 
 def send_again(*, orders: Any, over_seconds: float = 0.0) -> int:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
-from django.urls import reverse
 from rest_framework import exceptions, status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,7 +60,7 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         logs.note(order=str(order.uuid))
         body = serializers.order_json(order, items, user.username)
         location = {
-            "Location": request.build_absolute_uri(reverse("order-detail", args=[order.uuid]))
+            "Location": request.build_absolute_uri(f"{request.path.rstrip('/')}/{order.uuid}/")
         }
         return Response(body, status=status.HTTP_201_CREATED, headers=location)
 

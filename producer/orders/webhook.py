@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from rest_framework_api_key.models import APIKey
 
 from chassis import keys, logs
+from chassis.api import validated
 from chassis.bodies import parse_json, read_body
 from chassis.clock import Now, as_time
 from chassis.sql import Prepared
@@ -48,26 +49,25 @@ class ChangeOrderStatusView(APIView):
         body = read_body(raw)
         if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise exceptions.UnsupportedMediaType(request.content_type)
-        order, now = self._order(uuid, key)
+        order_id, now = self._order(uuid, key)
         signatures.verify(request.headers, body, now)
-        serializer = WebhookSerializer(data=parse_json(body))
-        serializer.is_valid(raise_exception=True)
-        logs.note(order=str(uuid), task_id=serializer.validated_data["task_id"])
+        data = validated(WebhookSerializer, parse_json(body))
+        logs.note(order=str(uuid), task_id=data["task_id"])
         try:
-            status = services.record_result(order=order, **serializer.validated_data)
+            status = services.record_result(order_id=order_id, **data)
         except (Order.DoesNotExist, IntegrityError) as error:  # deleted since it was looked up
             raise Http404 from error
-        return Response({"uuid": str(order.uuid), "status": status})
+        return Response({"uuid": str(uuid), "status": status})
 
     @staticmethod
-    def _order(uuid: UUID, key: str) -> tuple[Order, datetime]:
-        """The order, by its key columns, and the database's time; one query for its own key."""
+    def _order(uuid: UUID, key: str) -> tuple[int, datetime]:
+        """The order's id, and the database's time; one query for its own key."""
         prefix = key.partition(".")[0].replace("\x00", "")
         own: Any = OWN_KEY.one(prefix=prefix, uuid=uuid)
         if own is not None:
             if not keys.usable(own, key):
                 raise exceptions.AuthenticationFailed(keys.BAD_KEY)
-            return Order(pk=own.order_id, uuid=uuid), as_time(own.now)
+            return own.order_id, as_time(own.now)
         order = Order.objects.filter(uuid=uuid).annotate(now=Now()).first()
         if order is None:
             raise Http404
@@ -75,4 +75,4 @@ class ChangeOrderStatusView(APIView):
             if keys.find(OrderAPIKey, key) is None:
                 raise exceptions.AuthenticationFailed(keys.BAD_KEY)
             raise exceptions.PermissionDenied("This key is another order's.")
-        return order, order.now
+        return order.pk, order.now

@@ -392,7 +392,7 @@ class MeanwhileTests(DispatchCase):
     def test_an_order_confirmed_on_the_way_stays_confirmed(self):
         order = make_order(self.user)
         task_id = task_of(order.message)
-        record = {"order": order, "task_id": task_id, "status": "confirmed", "result": "TND"}
+        record = {"order_id": order.pk, "task_id": task_id, "status": "confirmed", "result": "TND"}
         self.during(lambda: services.record_result(**record))
         tasks.dispatch_orders()
         self.assertEqual(

@@ -105,7 +105,7 @@ class DocumentTests(ExampleTests, ConsumerMixin, OrdersTestCase):
         """Of an order that was sent and settled, with all that the consumer says of it."""
         order = make_order(self.user)
         tasks.dispatch_orders()
-        services.record_result(order=order, task_id=TASK, status="confirmed", result="done")
+        services.record_result(order_id=order.pk, task_id=TASK, status="confirmed", result="done")
         set_order(order, task_id=TASK)
         with patch("chassis.http.get", return_value=answer(200, TASK_SHOWN)):
             found = self.client.get(order_url(order, "timeline/"))

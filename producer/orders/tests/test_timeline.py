@@ -72,7 +72,7 @@ class TimelineTests(OrdersTestCase):
     def test_every_step_of_a_confirmed_order_is_there_in_order(self):
         self.dispatch(lambda messages: answer(202, [{"task_id": TASK}]))
         services.record_result(
-            order=self.order, task_id=TASK, status="confirmed", result="TNDABC123pending"
+            order_id=self.order.pk, task_id=TASK, status="confirmed", result="TNDABC123pending"
         )
         body = self.timeline()
         self.assertEqual(body["uuid"], str(self.order.uuid))
