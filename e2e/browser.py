@@ -69,6 +69,9 @@ class Browser:
     def all(self, selector: str) -> list[WebElement]:
         return self.chrome.find_elements(By.CSS_SELECTOR, selector)
 
+    def links(self, selector: str) -> list[str]:
+        return [str(link.get_attribute("href")) for link in self.all(selector)]
+
     def text(self) -> str:
         return self.find("body").text
 

@@ -154,6 +154,19 @@ class BrowserTests(TestCase):
         self.browser.open(f"{rows}?q={term}")
         yield "row", str(self.browser.find(".field-order_key a").get_attribute("href"))
 
+    def test_every_list_and_form_of_the_admins_suits_everybody(self) -> None:
+        for origin in (self.stack.at.producer, self.stack.at.consumer):
+            self.browser.chrome.delete_all_cookies()
+            self.sign_in(origin)
+            self.browser.find(".dashboard")
+            for rows in self.browser.links("#nav-sidebar-apps a"):
+                self.browser.open(rows)
+                found = [rows, *self.browser.links("a[href$='/add/']")[:1]]
+                found += self.browser.links("#result_list a[href$='/change/']")[:1]
+                for url in found:
+                    with self.subTest(url):
+                        self.look_at(url, url.removeprefix(origin).replace("/", "-"))
+
     def look_at(self, url: str, name: str) -> None:
         self.browser.complaints()
         self.browser.open(url)

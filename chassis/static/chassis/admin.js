@@ -1,6 +1,6 @@
-// unfold's dialog, for who uses no mouse or sees no screen: it says what it is, takes the focus, and
-// gives it back where it is left by Escape.
+// What unfold's and Django's own scripts leave out, for who uses no mouse or sees no screen.
 (() => {
+  // A dialog says what it is, takes the focus, and gives it back where it is left by Escape.
   let opener = null;
 
   document.addEventListener("htmx:afterSettle", ({ target }) => {
@@ -17,4 +17,17 @@
     opener.focus();
     opener = null;
   });
+
+  // A choice that is searched for has the name of its field; a hint's icon is one.
+  const name = () => {
+    for (const select of document.querySelectorAll("select.admin-autocomplete")) {
+      const label = select.labels[0]?.textContent.trim() ?? "";
+      const parts = select.parentElement.querySelectorAll("[role=combobox], [role=textbox]");
+      parts.forEach((part) => part.setAttribute("aria-label", label));
+    }
+    for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) {
+      icon.setAttribute("role", "img");
+    }
+  };
+  window.addEventListener("load", () => setTimeout(name)); // after those that make them
 })();
