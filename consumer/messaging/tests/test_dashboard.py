@@ -35,9 +35,9 @@ class DashboardTests(DashboardMixin, TestCase):
             self.message(State.DELIVERING, delivering_since=self.now - 10 * ago * MINUTE)
         processing, delivering = self.figure("Processing"), self.figure("Delivering")
         self.assertEqual((processing.value, processing.verdict), ("2", "late"))
-        self.assertEqual(processing.note, "the oldest for 3 min 0 s")
+        self.assertTrue(processing.note.startswith("the oldest for 3 min"), processing.note)
         self.assertEqual((delivering.value, delivering.verdict), ("2", "stuck"))
-        self.assertEqual(delivering.note, "the oldest for 30 min 0 s")
+        self.assertTrue(delivering.note.startswith("the oldest for 30 min"), delivering.note)
 
     def test_a_dead_message_is_listed_with_its_reason_and_sent_again_from_there(self):
         dead = self.message(State.DEAD, due_at=None, attempts=12, last_error="500")

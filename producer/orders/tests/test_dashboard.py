@@ -117,7 +117,8 @@ class DashboardTests(DashboardMixin, TestCase):
         self.order()
         confirm(self.order(created_at=self.now - 9 * MINUTE))
         self.assertEqual([row[0] for row in self.table(1)], [order.order_key for order in old])
-        self.assertEqual(self.table(1)[0][1:4], ["9 min 0 s", "waiting", "9"])
+        _, age, *others = self.table(1)[0]
+        self.assertEqual([age[:5], *others[:2]], ["9 min", "waiting", "9"])
 
     def test_it_takes_as_many_queries_however_many_orders_there_are(self):
         self.order(due_at=None, last_error=REASON)
