@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -116,12 +117,10 @@ def record(outcomes: Iterable[Outcome]) -> None:
 
 def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
     model = type(outcomes[0].row)
-    written = ("id", "claims", "attempts", "last_error", *columns)
-    fields: list[Any] = [model._meta.get_field(name) for name in written]
+    fields, marks = _written(
+        model, ("id", "claims", "attempts", "last_error", *columns), connection.vendor
+    )
     names = [f.column for f in fields]
-    casts = [f"::{f.rel_db_type(connection)}" for f in fields] + ["::float8"]
-    if connection.vendor != "postgresql":
-        casts = ["" for _ in casts]
     values: list[Any] = []
     for outcome in outcomes:
         row: list[Any] = [outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255]]
@@ -130,16 +129,26 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
             f.get_db_prep_save(value, connection) for f, value in zip(fields, row, strict=True)
         ]
         values.append(outcome.due_in)
-    row_sql = f"({', '.join('%s' + cast for cast in casts)})"
     table = connection.ops.quote_name(model._meta.db_table)
     statement = (  # names are our own, values are parameters
-        f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([row_sql] * len(outcomes))}) "  # noqa: S608
+        f"WITH v ({', '.join(names)}, due_in) AS (VALUES {', '.join([marks] * len(outcomes))}) "  # noqa: S608
         f"UPDATE {table} AS t SET due_at = {seconds_from_now_sql('v.due_in')}, "
         f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
         "FROM v WHERE t.id = v.id AND t.claims = v.claims"
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+@cache
+def _written(
+    model: type[models.Model], names: tuple[str, ...], vendor: str
+) -> tuple[list[Any], str]:
+    """The fields of a recorded row, and their marks, followed by the one of `due_in`."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    types = [*(field.rel_db_type(connection) for field in fields), "float8"]
+    typed = vendor == "postgresql"  # where nothing else tells it what a VALUES list holds
+    return fields, f"({', '.join(f'%s::{each}' if typed else '%s' for each in types)})"
 
 
 def drain(
