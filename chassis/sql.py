@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection, connections, models, transaction
+from django.db import connection, connections, models
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -127,13 +127,14 @@ class Reader(Generic[Row]):
 @functools.cache
 def whole(model: type[Row], vendor: str) -> "tuple[str, Reader[Row]]":
     """The columns of a model for a RETURNING clause, and how its rows are read from them."""
-    return _returned(model, model._meta.concrete_fields)
+    return columns(model, model._meta.concrete_fields)
 
 
-def _returned(model: type[Row], fields: Sequence[Any]) -> "tuple[str, Reader[Row]]":
+def columns(model: type[Row], fields: Sequence[Any]) -> "tuple[str, Reader[Row]]":
+    """The same for some of its fields."""
     names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    columns = [field.get_col(model._meta.db_table) for field in fields]
-    return names, Reader(model, columns, [field.attname for field in fields])
+    selected = [field.get_col(model._meta.db_table) for field in fields]
+    return names, Reader(model, selected, [field.attname for field in fields])
 
 
 def _filled(params: tuple[Any, ...], values: dict[str, Any]) -> tuple[Any, ...]:
@@ -162,93 +163,3 @@ def by_keys(model: type[Row], keys: Sequence[Any]) -> dict[Any, Row]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {names} FROM {table} WHERE {key} IN ({marks})", keys)  # noqa: S608
         return {row.pk: row for row in reader.read(cursor.fetchall())}
-
-
-def insert(rows: Sequence[models.Model], **computed: str) -> None:
-    """Insert rows of one model in one statement, without signals; `computed` are columns that are
-    an SQL expression.
-
-    What the database fills in, their keys and its defaults, is set on them.
-    """
-    if not rows:
-        return
-    into = _insertion(type(rows[0]), connection.vendor, **computed)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{into.statement(len(rows))} {into.returning}", into.values(rows))
-        for row, found in zip(rows, cursor.fetchall(), strict=True):
-            into.fill(row, found)
-
-
-def insert_family(parent: models.Model, children: Sequence[models.Model], link: str) -> None:
-    """Insert a row, and the rows that name it in their foreign key `link`, all or none.
-
-    As `insert`, but the children's keys stay unset. On PostgreSQL it is one statement, and so a
-    transaction by itself: one round trip where BEGIN, two statements and COMMIT are four.
-    """
-    if connection.vendor == "postgresql":
-        into = _insertion(type(parent), connection.vendor)
-        their = _insertion(
-            type(children[0]), connection.vendor, **{link: "(SELECT id FROM parent)"}
-        )
-        statement = (
-            f"WITH parent AS ({into.statement(1)} {into.returning}), "  # noqa: S608  # our own names
-            f"children AS ({their.statement(len(children))}) SELECT * FROM parent"
-        )
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*into.values([parent]), *their.values(children)])
-            into.fill(parent, cursor.fetchone())
-    else:
-        with transaction.atomic():
-            insert([parent])
-            for child in children:
-                setattr(child, link, parent)  # by now it has a key
-            insert(children)
-
-
-class _Insertion:
-    """How rows of a model are inserted: which fields are given, which are computed by an SQL
-    expression, and which are filled in by the database and read back.
-    """
-
-    def __init__(self, model: type[models.Model], **computed: str) -> None:
-        self.given: list[Any] = []
-        filled: list[Any] = []
-        columns: list[str] = []
-        values: list[str] = []
-        field: Any
-        for field in model._meta.concrete_fields:
-            if field.name in computed:
-                columns.append(field.column)
-                values.append(computed[field.name])
-            elif field.primary_key or (field.has_db_default() and not field.has_default()):
-                filled.append(field)
-            else:
-                self.given.append(field)
-                columns.append(field.column)
-                values.append("%s")
-        names, self.reader = _returned(model, filled)
-        quoted = ", ".join(map(connection.ops.quote_name, columns))
-        self.beginning = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({quoted})"
-        self.one = f"({', '.join(values)})"
-        self.returning = f"RETURNING {names}"
-
-    def statement(self, rows: int) -> str:
-        return f"{self.beginning} VALUES {', '.join([self.one] * rows)}"
-
-    def values(self, rows: Sequence[models.Model]) -> list[Any]:
-        database = connections[connection.alias]  # not the proxy, which costs at each attribute
-        return [
-            field.get_db_prep_save(field.pre_save(row, add=True), database)
-            for row in rows
-            for field in self.given
-        ]
-
-    def fill(self, row: models.Model, found: Sequence[Any]) -> None:
-        for name, value in zip(self.reader.attributes, self.reader.values(found), strict=True):
-            setattr(row, name, value)
-        row._state.adding, row._state.db = False, connection.alias
-
-
-@functools.cache
-def _insertion(model: type[models.Model], vendor: str, **computed: str) -> _Insertion:
-    return _Insertion(model, **computed)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django_celery_results.models import TaskResult
 
-from chassis import http, sql
+from chassis import http, insertion, sql
 from chassis.outbox import LOOK_AGAIN, Outcome, claim, drain, record
 from chassis.worker import stopping
 from messaging import hosts, services, webhook
@@ -151,7 +151,7 @@ def _record(ended: list[tuple[Send, http.Answer]]) -> None:
         )
     with transaction.atomic():
         record(outcomes)
-        sql.insert(attempts)
+        insertion.insert(attempts)
     for outcome, attempt in zip(outcomes, attempts, strict=True):
         _log(outcome, attempt)
 

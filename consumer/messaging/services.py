@@ -16,7 +16,7 @@ from django.db.models.functions import Random
 from django_celery_results.models import TaskResult
 from rest_framework.exceptions import ErrorDetail
 
-from chassis import bell, logs, sql
+from chassis import bell, insertion, logs, sql
 from chassis.clock import SecondsFromNow, seconds_from_now_sql
 from chassis.problems import Conflict, KeyReused
 from messaging import targets
@@ -143,10 +143,10 @@ def _create(rows: list[Message]) -> None:
         )
         for _ in rows
     ]
-    sql.insert(tasks)
+    insertion.insert(tasks)
     for row, task in zip(rows, tasks, strict=True):
         row.task = task
-    sql.insert(rows, due_at=seconds_from_now_sql(str(FIRST_PUBLISH_SECONDS)))
+    insertion.insert(rows, due_at=seconds_from_now_sql(str(FIRST_PUBLISH_SECONDS)))
 
 
 def _ask_again(rows: list[Message]) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from chassis import http, keys, logs, sql
+from chassis import http, insertion, keys, logs, sql
 from chassis.outbox import Outcome, claim, record
 from orders.models import Order, OrderAPIKey, SendAttempt
 
@@ -40,7 +40,7 @@ def dispatch_batch() -> int | None:
     answer_outcomes, attempts, reached = send(messages) if messages else ([], [], True)
     with transaction.atomic():
         record([*outcomes, *answer_outcomes])
-        sql.insert(attempts)
+        insertion.insert(attempts)
     return len(claimed) if reached else None
 
 

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Random
 from rest_framework import serializers
 
-from chassis import logs, sql
+from chassis import insertion, logs
 from chassis.bell import Bell
 from chassis.clock import Now, SecondsFromNow
 from chassis.problems import Conflict, KeyReused
@@ -75,7 +75,7 @@ def _create_order(
     )
     order.message = snapshot(order)
     items = [OrderItem(order=order, **item) for item in data["items"]]
-    sql.insert_family(order, items, "order")
+    insertion.insert_family(order, items, "order")
     transaction.on_commit(dispatch_bell.ring)
     return order, items
 

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from django.db import IntegrityError, transaction
 from django.test import TestCase
 
-from chassis import sql
+from chassis import insertion, sql
 from orders.models import Order, OrderItem
 from orders.tests.base import make_order, make_user
 
@@ -39,7 +39,7 @@ class InsertTests(TestCase):
         order = make_order(make_user())
         items = [OrderItem(order=order, item_name=f"n{i}", price=i, quantity=1) for i in range(5)]
         with self.assertNumQueries(1):
-            sql.insert(items)
+            insertion.insert(items)
         for item in items:
             self.assertEqual(OrderItem.objects.get(pk=item.pk).item_name, item.item_name)
 
@@ -47,14 +47,14 @@ class InsertTests(TestCase):
         made = make_order(make_user())
         copy = Order(user=made.user, address="a", phone_number="+21658741196", total_paid=1)
         copy.currency, copy.message = "TND", {"a": 1}
-        sql.insert([copy])
+        insertion.insert([copy])
         stored = Order.objects.get(pk=copy.pk)
         for name in ("created_at", "updated_at", "due_at", "uuid", "order_key"):
             self.assertEqual(getattr(copy, name), getattr(stored, name), name)
 
     def test_no_rows_take_no_query(self):
         with self.assertNumQueries(0):
-            sql.insert([])
+            insertion.insert([])
             self.assertEqual(sql.by_keys(Order, []), {})
 
     def test_rows_are_found_by_their_keys_as_the_orm_finds_them(self):
@@ -71,7 +71,7 @@ class InsertTests(TestCase):
         order.currency, order.message = "TND", {}
         items = [OrderItem(item_name="n", price=1, quantity=quantity) for quantity in (1, 0)]
         with self.assertRaises(IntegrityError), transaction.atomic():
-            sql.insert_family(order, items, "order")
+            insertion.insert_family(order, items, "order")
         self.assertEqual(Order.objects.count(), 1)
-        sql.insert_family(order, items[:1], "order")
+        insertion.insert_family(order, items[:1], "order")
         self.assertEqual(Order.objects.get(pk=order.pk).items.get().item_name, "n")
