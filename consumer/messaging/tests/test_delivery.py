@@ -252,7 +252,8 @@ class DatabaseAwayTests(DeliveryTestCase):
     def test_outcome_and_attempt_are_recorded_together_or_not_at_all(self):
         message = finished()
         base.webhook_answers(self, 200)
-        failing = mock.patch.object(delivery.insertion, "insert", side_effect=OperationalError("away"))
+        away = OperationalError("away")
+        failing = mock.patch.object(delivery.insertion, "insert", side_effect=away)
         with failing, self.assertRaises(OperationalError):
             base.deliver()
         self.assertEqual(self.states(message), [State.DELIVERING])
