@@ -20,5 +20,6 @@ logconfig_dict = {
 }
 
 # A request rather answers 503 than wait longer than this for a lock (seconds). It may have waited
-# as long before, for a thread whose request waited, and is still answered within 2 s.
-os.environ.setdefault("DATABASE_PATIENCE", "0.8")
+# two or three times as long before, for a thread whose request waited: connections that are kept
+# stay with their process. Still it is answered within 2 s.
+os.environ.setdefault("DATABASE_PATIENCE", "0.5")
