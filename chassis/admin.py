@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from chassis.admin_lists import LargeTableAdmin, badge, page_of
-from chassis.outbox import Attempt
+from chassis.outbox import NO_ANSWER, NOT_TAKEN, Attempt
 from chassis.problems import Conflict
 
 
@@ -140,11 +140,10 @@ def answer(self: Any, attempt: Attempt) -> str:
 
 class AnswerFilter(SimpleListFilter):
     title, parameter_name = "answer", "answer"
-    taken = Q(status__range=(200, 299))
     conditions = {
-        "taken": taken,
-        "not taken": Q(status__isnull=False) & ~taken,
-        "no answer": Q(status__isnull=True),
+        "taken": Q(status__range=(200, 299)),
+        "not taken": NOT_TAKEN,
+        "no answer": NO_ANSWER,
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """What the endpoints of both services share: paths, pages and filters."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -79,12 +80,24 @@ class NotACursor(exceptions.ValidationError):
         super().__init__({"cursor": "Not a cursor of this list."})
 
 
+def _aware(text: str) -> datetime:
+    """A time with its zone, that every database takes. Raises ValueError or OverflowError."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(text)
+    return time.astimezone(UTC)
+
+
 class NewestFirst(CursorPagination):
     """`{next, previous, results}`, by falling id: no count, and a page costs the same however far
     it is.
+
+    A view names the column of its `created` filters in `span_of`: where one is used, rows come by
+    that time, whose index finds the end of the span; by the id all newer rows would be read first.
     """
 
-    ordering = "-id"
+    ordering: tuple[str, ...] = ("-id",)
+    spans = ("created_after", "created_before")
     page_size = 25
     max_page_size = 100
     page_size_query_param = "page_size"
@@ -99,14 +112,19 @@ class NewestFirst(CursorPagination):
             )
         return min(int(wanted[:9]), self.max_page_size)
 
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
+        by_time = any(request.query_params.get(span) for span in self.spans)
+        return (f"-{view.span_of}", "-id") if by_time and hasattr(view, "span_of") else ("-id",)
+
     def decode_cursor(self, request: Request) -> Any:
         if not request.query_params.get(self.cursor_query_param):
             return None
         try:
             cursor: Any = super().decode_cursor(request)
             if cursor.position is not None:
-                int(cursor.position)
-        except (exceptions.NotFound, ValueError) as error:
+                read = int if self.ordering[0] == "-id" else _aware
+                read(cursor.position)
+        except (exceptions.NotFound, ValueError, OverflowError) as error:
             raise NotACursor() from error
         if not any(cursor):  # decoded to nothing that it knows
             raise NotACursor()

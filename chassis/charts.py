@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chassis.clock import Seconds
 
-NEWEST = 35_000  # rows
+NEWEST = 20_000  # rows
 DAY = timedelta(days=1)
 STEPS = (1, 10, 60, 300, 900, 3600)  # seconds that a bar may stand for
 BARS = 25  # at most

@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.db.models import Q
 
 from chassis.clock import Now, as_time, now_sql, seconds_from_now_sql
 from chassis.sql import Prepared, execute, whole
@@ -41,6 +42,11 @@ class Outbox(models.Model):
 
     class Meta:
         abstract = True
+
+
+# What few attempts are, for the index that finds these.
+NOT_TAKEN = Q(status__lt=200) | Q(status__gt=299)
+NO_ANSWER = Q(status__isnull=True)
 
 
 class Attempt(models.Model):

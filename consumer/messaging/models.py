@@ -145,6 +145,7 @@ class Message(outbox.Outbox):
             ),
             models.Index(fields=["order_key"], name="message_order_key"),
             models.Index(fields=["id"], name="message_dead", condition=Q(state=State.DEAD)),
+            models.Index(fields=["id"], name="message_gone", condition=Q(state=State.GONE)),
         ]
 
     def __str__(self) -> str:
@@ -158,6 +159,15 @@ class DeliveryAttempt(outbox.Attempt):
         Message, models.CASCADE, related_name="attempts_log", db_constraint=False
     )
 
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="delivery_attempt_failed",
+                condition=outbox.NOT_TAKEN | outbox.NO_ANSWER,
+            ),
+        ]
+
 
 class TaskAPIKey(AbstractAPIKey):
     """A key that may read its task, and nothing else."""
@@ -169,6 +179,10 @@ class TaskAPIKey(AbstractAPIKey):
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "task API key"
         verbose_name_plural = "task API keys"
+        indexes = [
+            models.Index(fields=["expiry_date"], name="task_key_expiry"),
+            models.Index(fields=["created"], name="task_key_revoked", condition=Q(revoked=True)),
+        ]
 
 
 class ThrottleCount(Count):

@@ -80,6 +80,7 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     permission_classes = [ServiceKeyOrOwnTask]
     lookup_field = "task_id"
     lookup_url_kwarg = "pk"
+    span_of = "date_created"
 
     def get_queryset(self) -> QuerySet[TaskResult]:
         return TaskResult.objects.select_related("message").prefetch_related(ATTEMPTS)

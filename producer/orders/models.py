@@ -43,7 +43,9 @@ class Order(outbox.Outbox):
     """
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    user = models.ForeignKey(  # order_of_user is its index
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False
+    )
     address = models.CharField(max_length=255)
     phone_number = PhoneNumberField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -92,6 +94,12 @@ class Order(outbox.Outbox):
                 fields=["due_at"], name="order_due", condition=Q(status=OrderStatus.PENDING)
             ),
             models.Index(fields=["user", "id"], name="order_of_user"),
+            models.Index(fields=["currency", "id"], name="order_currency"),
+            models.Index(
+                fields=["user", "id"],
+                name="order_cancelled",
+                condition=Q(status=OrderStatus.CANCELLED),
+            ),
             models.Index(fields=["created_at"], name="order_created"),
             models.Index(
                 fields=["task_id"],
@@ -132,6 +140,10 @@ class OrderAPIKey(AbstractAPIKey):
     class Meta(AbstractAPIKey.Meta):
         verbose_name = "order API key"
         verbose_name_plural = "order API keys"
+        indexes = [
+            models.Index(fields=["expiry_date"], name="order_key_expiry"),
+            models.Index(fields=["created"], name="order_key_revoked", condition=Q(revoked=True)),
+        ]
 
 
 class SendAttempt(outbox.Attempt):
@@ -140,6 +152,15 @@ class SendAttempt(outbox.Attempt):
     order = models.ForeignKey(
         Order, models.CASCADE, related_name="attempts_log", db_constraint=False
     )
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="send_attempt_failed",
+                condition=outbox.NOT_TAKEN | outbox.NO_ANSWER,
+            ),
+        ]
 
 
 class TaskResultManager(models.Manager["TaskResult"]):

@@ -33,6 +33,7 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
     authentication_classes = [TokenAuthentication]
     permission_classes = [IsUser]
     lookup_field = "uuid"
+    span_of = "created_at"
 
     def get_queryset(self) -> QuerySet[Order]:
         orders = Order.objects.select_related("user").prefetch_related(ITEMS)

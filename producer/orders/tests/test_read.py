@@ -1,7 +1,9 @@
 """GET orders/ and orders/<uuid>/: pages, filters and whose orders are shown."""
 
 import uuid
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from django.test import TestCase
 
@@ -20,6 +22,10 @@ from orders.tests.base import (
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def cursor_at(position):
+    return b64encode(urlencode({"p": position}).encode()).decode()
 
 
 class ListTests(ProblemAssertions, TestCase):
@@ -115,6 +121,31 @@ class ListTests(ProblemAssertions, TestCase):
         self.assertEqual(self.uuids(created_after=at[2], created_before=at[4]), self.expected(3, 2))
         self.assertEqual(self.uuids(created_after="2026-03-01T19:00:00+01:00"), self.expected(6))
         self.assertEqual(self.uuids(created_before="2026-03-01T13:00:00Z"), self.expected(0))
+
+    def test_a_span_of_time_has_pages_too(self):
+        for hours, order in enumerate(self.orders):
+            set_order(order, created_at=NOON + timedelta(hours=hours // 2))  # some at one time
+        span = {"created_before": (NOON + timedelta(hours=3)).isoformat(), "page_size": 2}
+        pages, url, query = [], ORDERS, span
+        while url:
+            page = self.client.get(url, query).json()
+            pages.append([order["uuid"] for order in page["results"]])
+            url, query = page["next"], {}
+        self.assertEqual(pages, [self.expected(5, 4), self.expected(3, 2), self.expected(1, 0)])
+
+    def test_a_cursor_of_another_kind_of_list_is_refused(self):
+        for position in (
+            "7",
+            "x",
+            "2026-03-01",
+            "2026-03-01T12:00:00",
+            "0001-01-01T00:00:00+14:00",
+        ):
+            query = {"created_after": NOON.isoformat(), "cursor": cursor_at(position)}
+            with self.subTest(position):
+                self.assert_invalid(self.client.get(ORDERS, query), "cursor")
+        by_id = {"cursor": cursor_at("2026-03-01T12:00:00+00:00")}
+        self.assert_invalid(self.client.get(ORDERS, by_id), "cursor")
 
     def test_filters_are_kept_by_the_pages_links(self):
         confirm(self.orders[0]), confirm(self.orders[4])
