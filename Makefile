@@ -12,7 +12,7 @@ BROKER_URL ?= amqp://guest:guest@127.0.0.1:5672//
 
 .PHONY: help up demo test test-services e2e-compose \
 	check check-lint check-compose check-prometheus check-producer check-consumer \
-	fuzz fuzz-producer fuzz-consumer audit faults bench openapi postman browser format lock clean
+	fuzz fuzz-producer fuzz-consumer audit faults bench profile openapi postman browser format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -119,8 +119,12 @@ audit: .venv/ready ## Look the locked packages up among the known vulnerabilitie
 faults: .venv/ready ## Kill, freeze and starve each part in turn, and see every order confirmed
 	$(PY) -m e2e.faults $(ROW)
 
-bench: .venv/ready ## Measure the project: orders a second, latencies, CPU an order
+bench: .venv/ready ## Measure the project: orders a second, latencies, CPU an order; draws a plot
 	$(PY) -m bench
+
+CALL = order
+profile: .venv/ready ## See where a call's CPU goes; CALL=order, dispatch, webhook, send, task or delivery
+	@$(PY) -m bench.profile $(CALL)
 
 format: .venv/ready ## Format the code and sort its imports
 	$(PY) -m ruff check --fix .
