@@ -1,6 +1,7 @@
 """The admin's lists of large tables: bounded pages, searches by an index, no full counts."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,7 @@ def link_to(row: Model, text: str) -> str:
     return format_html('<a class="underline" href="{}">{}</a>', page_of(row), text)
 
 
+@lru_cache(maxsize=256)  # a list shows the same few in every row
 def badge(text: str, colour: str) -> str:
     """A coloured label, on pages as in lists: unfold's own `label` is for lists alone."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour})

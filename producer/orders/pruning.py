@@ -41,5 +41,5 @@ def _delete_oldest(rows: QuerySet[Any]) -> int:
 
 
 def _delete_some(rows: QuerySet[Any]) -> int:
-    some = rows.filter(pk__in=list(rows.values_list("pk", flat=True)[:BATCH]))
+    some = rows.filter(pk__in=list(rows.order_by().values_list("pk", flat=True)[:BATCH]))
     return some._raw_delete(some.db) or 0  # None where there is nothing to delete

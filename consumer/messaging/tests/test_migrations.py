@@ -1,11 +1,11 @@
-"""An index is added to a table that is in use."""
+"""Indexes of a table that is in use: added, and dropped."""
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.test import TransactionTestCase
 
-from chassis.migration_operations import AddIndexOnline
-from messaging.models import Message
+from chassis.migration_operations import AddIndexOnline, DropPatternIndex
+from messaging.models import Host, Message
 
 (DEAD,) = [index for index in Message._meta.indexes if index.name == "message_dead"]
 
@@ -33,3 +33,23 @@ class AddIndexOnlineTests(TransactionTestCase):
         if connection.vendor == "postgresql":  # where it alone could be left half made
             self.forwards()
             self.assertEqual(self.indexes(), [DEAD.name])
+
+
+class DropPatternIndexTests(TransactionTestCase):
+    def indexes(self):
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, Host._meta.db_table)
+        return sorted(found)
+
+    def test_it_drops_one_index_and_makes_it_again(self):
+        state = MigrationLoader(connection).project_state()
+        operation = DropPatternIndex("host", "name")
+        before = self.indexes()
+        with connection.schema_editor(atomic=False) as editor:
+            operation.database_forwards("messaging", editor, state, state)
+        dropped = set(before) - set(self.indexes())
+        self.assertEqual(len(dropped), connection.vendor == "postgresql", dropped)
+        self.assertTrue(all(name.endswith("_like") for name in dropped))
+        with connection.schema_editor(atomic=False) as editor:
+            operation.database_backwards("messaging", editor, state, state)
+        self.assertEqual(self.indexes(), before)

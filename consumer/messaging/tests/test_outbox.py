@@ -1,14 +1,15 @@
 """The outbox's promises on messages, and that its claims find their rows by index."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.test import TestCase, TransactionTestCase
+from django.utils import timezone
 
 from chassis.sql import Prepared
 from chassis.testing import OutboxContentionTests, OutboxTests
-from messaging import hosts, processing
-from messaging.models import Host, Message, State
+from messaging import hosts, processing, pruning
+from messaging.models import Host, Message, State, TaskAPIKey
 from messaging.tests import base
 
 
@@ -110,3 +111,21 @@ class PlanTests(TestCase):
     def test_the_look_for_waiting_hosts_uses_its_index(self):
         rows = Message.objects.delivering().filter(host=Host.objects.get(), due_at__lte=hosts.Now())
         self.assert_uses("message_delivering_due", rows)
+
+    def test_pruning_finds_ended_messages_by_their_index(self):
+        rows = pruning.prunable()[pruning.MESSAGES].values("pk")[:500]
+        if connection.vendor == "postgresql":  # SQLite takes no partial index for an IN
+            self.assert_uses("message_ended", rows)
+
+    def test_pruning_finds_expired_keys_by_their_index(self):
+        later, task = timezone.now() + timedelta(days=9), base.TaskResult.objects.earliest("pk")
+        TaskAPIKey.objects.bulk_create(
+            TaskAPIKey(
+                id=f"k{n}", prefix=f"k{n}", hashed_key="x", name="x", task=task, expiry_date=later
+            )
+            for n in range(2000)
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        expired = pruning.prunable()["expired task keys"].order_by().values("pk")[:500]
+        self.assert_uses("task_key_expiry", expired)

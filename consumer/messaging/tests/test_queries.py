@@ -1,6 +1,7 @@
 """How many queries the hot paths take; a number that grows is a step back."""
 
 from django.test import TestCase, TransactionTestCase
+from django_celery_results.models import TaskResult
 
 from messaging import delivery, processing, results
 from messaging.models import Message, State
@@ -35,6 +36,30 @@ class RequestTests(TestCase):
 
     def test_a_message_processed_at_once_takes_twelve(self):
         self.assert_queries(12, "post", PROCESS, body(message_id=new_id()))
+
+    def test_a_task_by_hand_takes_three(self):
+        # The key, whether it is known, the row; a savepoint each for the last (4).
+        given = {"task_id": "by-hand", "status": "SUCCESS", "result": "x"}
+        self.assert_queries(7, "post", TASKS, given, 201)
+
+    def test_a_change_of_such_a_task_takes_four(self):
+        TaskResult.objects.create(task_id="by-hand", status="STARTED")
+        for method in ("put", "patch"):
+            self.assert_queries(4, method, TASKS + "by-hand/", {"status": "SUCCESS", "result": "x"})
+
+    def test_a_deletion_takes_eleven(self):
+        message = finished()
+        Message.objects.update(state=State.DELIVERED)
+        self.assert_queries(11, "delete", f"{TASKS}{message.task.task_id}/", status=204)
+
+    def test_sending_again_takes_six(self):
+        # The key, the task with its attempts (2), the change, the task as it is now (2).
+        message = finished()
+        Message.objects.update(state=State.DEAD)
+        self.assert_queries(6, "post", f"{TASKS}{message.task.task_id}/redeliver/", status=202)
+
+    def test_a_span_of_time_takes_no_more(self):
+        self.assert_queries(3, "get", TASKS + "?created_before=2999-01-01T00:00:00Z")
 
     def test_a_task_is_shown_with_three_and_a_page_of_them_too(self):
         message = finished()

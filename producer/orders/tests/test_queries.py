@@ -2,14 +2,18 @@
 adds a savepoint and its release for each transaction of the code's own: two queries.
 """
 
+from datetime import timedelta
+from unittest.mock import patch
+
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from chassis.outbox import claim
-from orders import consumer
-from orders.models import Order
+from orders import consumer, pruning
+from orders.models import Order, OrderAPIKey, SendAttempt
 from orders.tests.base import (
     EXAMPLE,
     ORDERS,
@@ -82,33 +86,110 @@ class QueryCountTests(ConsumerMixin, TestCase):
         with self.assertNumQueries(3):
             self.client.get(order_url(self.order))
 
-    def test_a_page_of_results_takes_two(self):
-        client = client_with_key(make_service_key())
+    def test_a_span_of_time_takes_no_more(self):
+        with self.assertNumQueries(3):
+            self.client.get(ORDERS, {"created_before": "2999-01-01T00:00:00Z"})
+
+    def test_a_timeline_takes_five_and_asks_the_consumer_once(self):
+        # Token, order, items, attempts, results; an order that was not sent asks nobody.
+        with self.assertNumQueries(5):
+            self.client.get(order_url(self.order, "timeline/"))
+
+    def test_an_edit_takes_six_and_its_items_two_more(self):
+        # Token, order with items (2), the change, order with items as it is now (2).
+        with self.assertNumQueries(6 + SAVEPOINT):
+            self.client.patch(order_url(self.order), {"address": "Sousse"})
+        with self.assertNumQueries(8 + SAVEPOINT):  # the old items away, the new ones
+            self.client.put(order_url(self.order), EXAMPLE)
+
+    def test_a_deletion_takes_as_many_for_100_items_as_for_one(self):
+        for items in (1, 100):
+            order = make_order(self.user, items=EXAMPLE["items"][:1] * items)
+            # Token, order with items (2), the lock, the order and all that hangs on it (5).
+            with self.subTest(items), self.assertNumQueries(9 + SAVEPOINT):
+                self.client.delete(order_url(order))
+
+
+class ResultQueryTests(TestCase):
+    @classmethod
+    def setUpTestData(cls):
+        cls.order = make_order(make_user())
+
+    def setUp(self):
+        self.client = client_with_key(make_service_key())
         for number in range(5):
-            body = {"task_id": f"t{number}", "result": "r", "order": str(self.order.uuid)}
-            client.post(TASK_RESULTS, body)
+            self.client.post(TASK_RESULTS, self.body(f"t{number}"))
+
+    def body(self, task_id):
+        return {"task_id": task_id, "result": "r", "order": str(self.order.uuid)}
+
+    def test_a_page_takes_two(self):
         with self.assertNumQueries(2):
-            client.get(TASK_RESULTS)
+            self.client.get(TASK_RESULTS)
+
+    def test_one_takes_two(self):
+        with self.assertNumQueries(2):
+            self.client.get(f"{TASK_RESULTS}t1/")
+
+    def test_a_new_one_takes_four(self):
+        # Key, order, whether it is known, the row.
+        with self.assertNumQueries(4 + SAVEPOINT):
+            self.client.post(TASK_RESULTS, self.body("new"))
+
+    def test_a_change_takes_four(self):
+        for method in (self.client.put, self.client.patch):
+            with self.assertNumQueries(4):  # key, row, order, the change
+                method(f"{TASK_RESULTS}t1/", self.body("t1"))
+
+    def test_a_deletion_takes_three(self):
+        with self.assertNumQueries(3):
+            self.client.delete(f"{TASK_RESULTS}t1/")
 
 
-class ClaimPlanTests(TestCase):
+class PlanTests(TestCase):
+    """The plans of what the workers ask again and again, on rows of which few are of interest."""
+
+    ROWS = 3000
+
     @classmethod
     def setUpTestData(cls):
         user = make_user()
-        Order.objects.bulk_create(
+        orders = Order.objects.bulk_create(
             Order(user=user, address="x", phone_number="+21658741196", total_paid=1,
                   currency="TND", message={}, status="confirmed" if number % 50 else "pending")
-            for number in range(3000)
+            for number in range(cls.ROWS)
+        )  # fmt: skip
+        OrderAPIKey.objects.bulk_create(
+            OrderAPIKey(id=f"k{number}", prefix=f"k{number}", hashed_key="x", name="webhook",
+                        order=order, expiry_date=timezone.now() + timedelta(number % 100 - 0.5))
+            for number, order in enumerate(orders)
         )  # fmt: skip
 
-    def test_the_claim_finds_due_orders_by_their_index(self):
+    def plan_of(self, act):
+        """Of the first query that it makes."""
         with CaptureQueriesContext(connection) as queries:
-            self.assertEqual(len(claim(consumer.DUE, 10)), 10)
-        explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+            act()
         with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("ANALYZE orders_order")
+            if POSTGRESQL:
+                cursor.execute("ANALYZE orders_order, orders_orderapikey")
+            explain = "EXPLAIN" if POSTGRESQL else "EXPLAIN QUERY PLAN"
             cursor.execute(f"{explain} {queries[0]['sql']}")
-            plan = "\n".join(str(line) for line in cursor.fetchall())
+            return "\n".join(str(line) for line in cursor.fetchall())
+
+    def test_the_claim_finds_due_orders_by_their_index(self):
+        plan = self.plan_of(lambda: self.assertEqual(len(claim(consumer.DUE, 10)), 10))
         self.assertIn("order_due", plan)
         self.assertNotIn("Seq Scan", plan)
+
+    def test_pruning_finds_expired_keys_by_their_index(self):
+        expired = pruning.prunable()["expired order keys"]
+        plan = self.plan_of(lambda: self.assertEqual(pruning._delete_some(expired), 30))
+        self.assertIn("order_key_expiry", plan)
+        self.assertNotIn("Seq Scan", plan)
+
+    def test_pruning_looks_at_one_batch_of_attempts(self):
+        order, now = Order.objects.earliest("pk"), timezone.now()
+        for days in (400, 0, 0, 400):
+            SendAttempt.objects.create(order=order, at=now - timedelta(days=days), ms=1)
+        with patch("orders.pruning.BATCH", 3):
+            self.assertEqual(pruning.prune_batch()["attempts"], 1)
