@@ -1,137 +1,16 @@
-"""The consumer, as the producer sees it: sending orders' messages, and asking about a task."""
+"""The consumer, as the producer sees it: its API's calls, and how its answers are read."""
 
 import json
-import logging
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.utils import timezone
 
-from chassis import http, insertion, keys, logs, sql
-from chassis.outbox import Outcome, claim, record
-from orders.models import Order, OrderAPIKey, SendAttempt
-
-logger = logging.getLogger(__name__)
-
-BATCH = 50  # the consumer takes up to 100 a list
-RETRY_SECONDS = (1, 2, 5, 10, 20, 30)  # the last one without end
-ASK_AGAIN_SECONDS, ASK_AGAIN_MOST = 20, 600
-SINGLES_SECONDS = 5  # a refused list is sent one by one so long: it took 10, the last takes 10
-REFUSALS = (400, 413, 422)
-
-DUE = sql.Prepared(lambda: Order.objects.due().only("pk"))
+from chassis import http, logs
 
 
-def dispatch_batch() -> int | None:
-    """Send one batch of due orders; returns how many, None when the consumer takes none now."""
-    claimed = claim_orders()
-    if not claimed:
-        return 0
-    messages, outcomes = [], []
-    for order, key in claimed:
-        try:
-            messages.append((order, build_message(order, key)))
-        except (TypeError, ValueError) as error:  # this row alone is at fault
-            outcomes.append(refused(order, f"its message can't be built: {error}"))
-    answer_outcomes, attempts, reached = send(messages) if messages else ([], [], True)
-    with transaction.atomic():
-        record([*outcomes, *answer_outcomes])
-        insertion.insert(attempts)
-    return len(claimed) if reached else None
-
-
-@transaction.atomic
-def claim_orders() -> list[tuple[Order, str]]:
-    """Claim due orders and make each one's key, in one transaction: an order deleted meanwhile
-    waits for it.
-    """
-    orders = claim(DUE, BATCH)
-    return list(zip(orders, _make_keys(orders), strict=True)) if orders else []
-
-
-def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
-    """Each order's key, the same at every attempt, stored hashed and valid for 30 more days."""
-    made = [keys.derive("order", str(order.uuid), turn) for order in orders]
-    expiry = timezone.now() + timedelta(days=settings.ORDER_KEY_DAYS)
-    OrderAPIKey.objects.bulk_create(
-        (
-            OrderAPIKey(order=order, name="webhook", expiry_date=expiry, **keys.hashed(key))
-            for order, key in zip(orders, made, strict=True)
-        ),
-        ignore_conflicts=True,
-    )
-    if again := [order.pk for order in orders if order.claims > 1]:  # attempts may begin anew
-        OrderAPIKey.objects.filter(order__in=again, name="webhook").update(expiry_date=expiry)
-    prefixes = [key[: keys.PREFIX] for key in made]
-    owners = dict(OrderAPIKey.objects.filter(prefix__in=prefixes).values_list("prefix", "order_id"))
-    return [
-        key if owners[prefix] == order.pk else _make_keys([order], turn + 1)[0]
-        for order, key, prefix in zip(orders, made, prefixes, strict=True)
-    ]
-
-
-def build_message(order: Order, key: str) -> dict[str, Any]:
-    """What send-message/ takes: the order's snapshot, where to answer, and the key for that."""
-    return {
-        **order.message,
-        "webhook_url": f"{settings.PRODUCER_URL}/api/v1/data/orders/{order.uuid}/status/update",
-        "webhook_api_key": key,
-        "request_id": trace_of(order),
-    }
-
-
-def trace_of(order: Order) -> str:
-    """The id that the log's lines about an order have; its uuid where no request placed it."""
-    return order.request_id or str(order.uuid)
-
-
-Messages = list[tuple[Order, dict[str, Any]]]
-# The flag says whether the consumer takes messages.
-Sent = tuple[list[Outcome], list[SendAttempt], bool]
-
-
-def send(messages: Messages) -> Sent:
-    """Post one list and read the answer for each of its orders."""
-    answer = post([message for _, message in messages])
-    attempts = [attempt_of(order, answer) for order, _ in messages]
-    if answer.status == 202 and (tasks := _tasks_in(answer, len(messages))):
-        pairs = zip(messages, tasks, strict=True)
-        return [accepted(order, task) for (order, _), task in pairs], attempts, True
-    if answer.status not in REFUSALS:
-        reason = reason_of(answer)
-        logger.warning("consumer does not take messages: %s", reason)
-        return [failed(order, reason) for order, _ in messages], attempts, False
-    bad = _named_rows(answer, len(messages))
-    if not bad and len(messages) > 1:
-        return _send_singly(messages, attempts)
-    if not bad:
-        bad = {0: reason_of(answer)}
-    # The rest is due at once, and goes with the next batch.
-    outcomes = [
-        refused(order, bad[index]) if index in bad else given_back(order)
-        for index, (order, _) in enumerate(messages)
-    ]
-    return outcomes, attempts, True
-
-
-def _send_singly(messages: Messages, attempts: list[SendAttempt]) -> Sent:
-    """A list was refused, nobody says for which row: find it, as far as the lease allows."""
-    outcomes, reached, end = [], True, time.monotonic() + SINGLES_SECONDS
-    for order, message in messages:
-        if not reached or time.monotonic() > end:
-            outcomes.append(given_back(order))
-            continue
-        one, tried, reached = send([(order, message)])
-        outcomes += one
-        attempts += tried
-    return outcomes, attempts, reached
-
-
-def post(messages: list[dict[str, Any]]) -> http.Answer:
+def send_messages(messages: list[dict[str, Any]]) -> http.Answer:
     url = f"{settings.CONSUMER_URL}/api/v1/consumer/send-message/"
     headers = _headers()
     if len(messages) == 1:
@@ -176,45 +55,6 @@ def _headers() -> dict[str, str]:
     }
 
 
-def accepted(order: Order, task_id: str) -> Outcome:
-    """Only leaving `pending` settles an order: the consumer is asked again after 20 s, 40 s … 10
-    minutes.
-    """
-    _log(logging.INFO, "order sent", order, task_id=task_id)
-    attempts = order.attempts if order.task_id == task_id else 1
-    due_in = min(ASK_AGAIN_SECONDS * 2 ** min(attempts - 1, 10), ASK_AGAIN_MOST)
-    return Outcome(order, due_in=due_in, attempts=attempts, changes={"task_id": task_id})
-
-
-def failed(order: Order, reason: str) -> Outcome:
-    due_in = RETRY_SECONDS[min(order.attempts, len(RETRY_SECONDS)) - 1]
-    _log(logging.INFO, "order not sent", order, reason=reason, attempt=order.attempts)
-    return Outcome(order, due_in=due_in, attempts=order.attempts, error=reason)
-
-
-def refused(order: Order, reason: str) -> Outcome:
-    """The message itself is at fault: the order stays pending, and is shown with the reason."""
-    _log(logging.ERROR, "order refused", order, reason=reason)
-    return Outcome(order, due_in=None, attempts=order.attempts, error=f"refused: {reason}")
-
-
-def _log(level: int, event: str, order: Order, **facts: Any) -> None:
-    if logger.isEnabledFor(level):
-        ids = {"request_id": trace_of(order), "order": str(order.uuid)}
-        logger.log(level, event, extra={**ids, **facts})
-
-
-def given_back(order: Order) -> Outcome:
-    return Outcome(order, due_in=0, attempts=order.attempts - 1, error=order.last_error)
-
-
-def attempt_of(order: Order, answer: http.Answer) -> SendAttempt:
-    error = "" if answer.status == 202 else reason_of(answer)
-    return SendAttempt(
-        order=order, at=order.claimed_at, ms=answer.ms, status=answer.status, error=error
-    )
-
-
 def reason_of(answer: http.Answer) -> str:
     """One line for a person: the network's error, or the status and what the answer says of it."""
     if answer.status is None:
@@ -244,7 +84,7 @@ def _errors_in(answer: http.Answer) -> list[dict[str, Any]]:
     )
 
 
-def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
+def tasks_in(answer: http.Answer, expected: int) -> list[str]:
     """The task ids of a 202, in the order sent; empty when the body is not as agreed."""
     try:
         tasks = [task["task_id"] for task in json.loads(answer.body)]
@@ -254,7 +94,7 @@ def _tasks_in(answer: http.Answer, expected: int) -> list[str]:
     return usable if len(usable) == len(tasks) == expected else []
 
 
-def _named_rows(answer: http.Answer, sent: int) -> dict[int, str]:
+def named_rows(answer: http.Answer, sent: int) -> dict[int, str]:
     """Which rows of a refused list are at fault, and why: a field begins with its row's index."""
     named = {}
     for error in _errors_in(answer):

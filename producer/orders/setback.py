@@ -4,7 +4,7 @@ from django.db.models import Q
 
 from chassis.clock import Now, SecondsFromNow
 from chassis.outbox import LEASE
-from orders.consumer import ASK_AGAIN_MOST
+from orders.dispatch import ASK_AGAIN_MOST
 from orders.models import Order, OrderStatus
 
 

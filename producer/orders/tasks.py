@@ -3,14 +3,14 @@
 from celery import shared_task
 
 from chassis import outbox
-from orders import consumer, pruning, services, setback
+from orders import dispatch, pruning, services, setback
 
 
 @shared_task(name="orders.dispatch_orders")
 def dispatch_orders() -> int:
     """Send every due order's message to the consumer; returns how many were tried."""
     return outbox.drain(
-        consumer.dispatch_batch, full=consumer.BATCH, ring=services.dispatch_bell.ring
+        dispatch.dispatch_batch, full=dispatch.BATCH, ring=services.dispatch_bell.ring
     )
 
 

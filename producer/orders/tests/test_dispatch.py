@@ -9,7 +9,7 @@ from django.test import TestCase, TransactionTestCase
 from chassis import logs
 from chassis.http import Answer
 from chassis.testing import at_once
-from orders import consumer, services, tasks
+from orders import dispatch, services, tasks
 from orders.models import Order, OrderStatus, SendAttempt
 from orders.tests.base import (
     ConsumerMixin,
@@ -82,7 +82,7 @@ class SendingTests(DispatchCase):
 
     def test_each_order_is_logged_with_its_ids(self):
         order = make_order(self.user)
-        with self.assertLogs("orders.consumer", "INFO") as logged:
+        with self.assertLogs("orders.dispatch", "INFO") as logged:
             tasks.dispatch_orders()
         (record,) = logged.records
         self.assertEqual((record.message, record.order), ("order sent", str(order.uuid)))
@@ -251,14 +251,14 @@ class RefusalTests(DispatchCase):
             errors = [{"field": f"{ids.index(str(bad.uuid))}.address", "message": "too odd"}]
             return answer(400, {"errors": errors})
 
-        for status in consumer.REFUSALS:
+        for status in dispatch.REFUSALS:
             with self.subTest(status):
                 self.consumer.reply = lambda messages, s=status: Answer(
                     s if (a := reply(messages)).status == 400 else 202, a.body, {}, "", 1
                 )
                 services.send_again(orders=Order.objects.all())
                 self.consumer.lists.clear()
-                with self.assertLogs("orders.consumer", "ERROR"):
+                with self.assertLogs("orders.dispatch", "ERROR"):
                     tasks.dispatch_orders()
                 self.assertEqual([len(messages) for messages in self.consumer.lists], [3, 2])
                 self.assertIsNone(self.fresh(bad).due_at)
@@ -270,7 +270,7 @@ class RefusalTests(DispatchCase):
     def test_a_refused_order_stays_pending_and_is_not_sent_by_itself(self):
         order = make_order(self.user)
         self.consumer.reply = lambda messages: refusal(400, _0_currency="not ours")
-        with self.assertLogs("orders.consumer", "ERROR"):
+        with self.assertLogs("orders.dispatch", "ERROR"):
             tasks.dispatch_orders()
         found = self.fresh(order)
         self.assertEqual((found.status, found.due_at), ("pending", None))
@@ -285,7 +285,7 @@ class RefusalTests(DispatchCase):
             return answer(413, {"detail": "Too large."}) if wrong else accepted(messages)
 
         self.consumer.reply = reply
-        with self.assertLogs("orders.consumer", "ERROR"):
+        with self.assertLogs("orders.dispatch", "ERROR"):
             self.assertEqual(tasks.dispatch_orders(), 3)
         self.assertEqual([len(messages) for messages in self.consumer.lists], [3, 1, 1, 1])
         self.assertEqual(self.fresh(bad).last_error, "refused: 413 Too large.")
@@ -315,8 +315,8 @@ class RefusalTests(DispatchCase):
             answer(400, {}) if len(messages) > 1 else accepted(messages)
         )
         clock = iter(range(0, 1000, 2))  # each look at the clock is 2 s later
-        with patch("orders.consumer.time.monotonic", lambda: next(clock)):
-            consumer.dispatch_batch()
+        with patch("orders.dispatch.time.monotonic", lambda: next(clock)):
+            dispatch.dispatch_batch()
         self.assertEqual([len(messages) for messages in self.consumer.lists], [5, 1, 1])
         self.assertEqual(Order.objects.due().count(), 3)
 
@@ -327,7 +327,7 @@ class RefusalTests(DispatchCase):
                 self.consumer.lists.clear()
                 problem = {"errors": [{"field": field, "message": "no"}, "nonsense"]}
                 self.consumer.reply = lambda messages, problem=problem: answer(400, problem)
-                with self.assertLogs("orders.consumer", "ERROR"):
+                with self.assertLogs("orders.dispatch", "ERROR"):
                     tasks.dispatch_orders()
                 self.assertEqual([len(messages) for messages in self.consumer.lists], [2, 1, 1])
                 self.assertEqual(Order.objects.filter(due_at=None).count(), 2)
@@ -336,7 +336,7 @@ class RefusalTests(DispatchCase):
     def test_a_row_that_can_not_be_built_is_refused_alone(self):
         first, bad, last = self.make_orders(3)
         set_order(bad, message="no object")
-        with self.assertLogs("orders.consumer", "ERROR"):
+        with self.assertLogs("orders.dispatch", "ERROR"):
             tasks.dispatch_orders()
         self.assertEqual([len(messages) for messages in self.consumer.lists], [2])
         self.assertIsNone(self.fresh(bad).due_at)
@@ -348,7 +348,7 @@ class RefusalTests(DispatchCase):
         bad, good = self.make_orders(2)
         set_order(bad, message=[])
         set_order(good, due_at=Now())
-        with patch("orders.consumer.BATCH", 1), self.assertLogs("orders.consumer", "ERROR"):
+        with patch("orders.dispatch.BATCH", 1), self.assertLogs("orders.dispatch", "ERROR"):
             tasks.dispatch_orders()
         self.assert_due_in(good, 20)
 
@@ -381,10 +381,10 @@ class MeanwhileTests(DispatchCase):
 
         def claimed_again():
             self.make_due(order)
-            consumer.claim_orders()
+            dispatch.claim_orders()
 
         self.during(claimed_again)
-        consumer.dispatch_batch()
+        dispatch.dispatch_batch()
         found = self.fresh(order)
         self.assertEqual((found.task_id, found.claims, found.attempts), ("", 2, 2))
         self.assert_due_in(order, 30)  # the lease of the second claim
@@ -404,7 +404,7 @@ class MeanwhileTests(DispatchCase):
     def test_an_order_cancelled_on_the_way_stays_cancelled_when_it_is_refused_too(self):
         order = make_order(self.user)
         self.consumer.reply = lambda messages: cancel(order) and refusal(400, _0_x="no")
-        with self.assertLogs("orders.consumer", "ERROR"):
+        with self.assertLogs("orders.dispatch", "ERROR"):
             tasks.dispatch_orders()
         self.assertEqual(self.fresh(order).status, OrderStatus.CANCELLED)
 
@@ -435,7 +435,7 @@ class DispatchRaceTests(ConsumerMixin, TransactionTestCase):
             else:
                 tasks.dispatch_orders()
 
-        with patch("orders.consumer.BATCH", 5):
+        with patch("orders.dispatch.BATCH", 5):
             at_once(5, call)
             tasks.dispatch_orders()
         sent = [message["message_id"] for message in self.consumer.messages]
@@ -478,6 +478,6 @@ class SendAgainTests(DispatchCase):
             return unreached()
 
         self.consumer.reply = reply
-        consumer.dispatch_batch()
+        dispatch.dispatch_batch()
         self.assertEqual(self.fresh(order).last_error, "")
         self.assertIn(order, Order.objects.due())

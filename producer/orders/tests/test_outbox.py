@@ -3,7 +3,7 @@
 from django.test import TestCase, TransactionTestCase
 
 from chassis.testing import OutboxContentionTests, OutboxTests
-from orders import consumer
+from orders import dispatch
 from orders.tests.base import make_order, make_user
 
 
@@ -17,7 +17,7 @@ class OrderRows:
         return make_order(self.user)
 
     def due(self):
-        return consumer.DUE
+        return dispatch.DUE
 
 
 class OrderOutboxTests(OrderRows, OutboxTests, TestCase):

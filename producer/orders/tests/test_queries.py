@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chassis.outbox import claim
-from orders import consumer, pruning
+from orders import dispatch, pruning
 from orders.models import Order, OrderAPIKey, SendAttempt
 from orders.tests.base import (
     EXAMPLE,
@@ -63,17 +63,17 @@ class QueryCountTests(ConsumerMixin, TestCase):
     def test_a_dispatch_takes_as_many_for_50_orders_as_for_one(self):
         # claim, keys, owners, record, attempts
         with self.assertNumQueries(5 + 2 * SAVEPOINT):
-            self.assertEqual(consumer.dispatch_batch(), 1)
+            self.assertEqual(dispatch.dispatch_batch(), 1)
         for _ in range(49):
             make_order(self.user)
         Order.objects.update(due_at=Now())
         with self.assertNumQueries(6 + 2 * SAVEPOINT):  # and the old key's expiry
-            self.assertEqual(consumer.dispatch_batch(), 50)
+            self.assertEqual(dispatch.dispatch_batch(), 50)
 
     def test_a_dispatch_with_nothing_to_do_takes_one(self):
         Order.objects.update(due_at=None)
         with self.assertNumQueries(1 + SAVEPOINT):
-            self.assertEqual(consumer.dispatch_batch(), 0)
+            self.assertEqual(dispatch.dispatch_batch(), 0)
 
     def test_a_page_of_orders_takes_as_many_for_25_as_for_one(self):
         for count in (1, 24):
@@ -177,7 +177,7 @@ class PlanTests(TestCase):
             return "\n".join(str(line) for line in cursor.fetchall())
 
     def test_the_claim_finds_due_orders_by_their_index(self):
-        plan = self.plan_of(lambda: self.assertEqual(len(claim(consumer.DUE, 10)), 10))
+        plan = self.plan_of(lambda: self.assertEqual(len(claim(dispatch.DUE, 10)), 10))
         self.assertIn("order_due", plan)
         self.assertNotIn("Seq Scan", plan)
 

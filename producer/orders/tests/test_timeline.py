@@ -109,7 +109,7 @@ class TimelineTests(OrdersTestCase):
     def test_an_accepted_and_a_refused_order_say_so(self):
         self.dispatch(lambda messages: answer(202, [{"task_id": TASK}]))
         self.assertEqual(self.timeline()["dispatch"]["state"], "accepted")
-        with self.assertLogs("orders.consumer", "ERROR"):
+        with self.assertLogs("orders.dispatch", "ERROR"):
             self.dispatch(lambda messages: refusal(400, _0_address="odd"))
         dispatch = self.timeline()["dispatch"]
         self.assertEqual((dispatch["state"], dispatch["due_at"]), ("refused", None))
