@@ -11,7 +11,7 @@ from chassis import logs, sql
 from chassis.bell import Bell
 from chassis.outbox import Outcome, claim, record
 from chassis.problems import Conflict
-from messaging import results, services
+from messaging import acceptance, results, services
 from messaging.models import Message
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def process_now(message: dict[str, object]) -> TaskResult:
     Raises Conflict while a known one is unfinished. An exception of the work is its result, as in
     the task.
     """
-    accepted = services.accept_message(message=message, publish=False)
+    accepted = acceptance.accept_message(message=message, publish=False)
     row = accepted.message
     logs.note(message_id=str(row.message_id), task_id=row.task.task_id)
     if not accepted.is_new:

@@ -16,7 +16,7 @@ from chassis import logs
 from chassis.api import filtered, validated
 from chassis.keys import ApiKeyAuthentication, IsServiceKey
 from chassis.problems import Conflict
-from messaging import processing, results, schema, serializers, services
+from messaging import acceptance, processing, results, schema, serializers, services
 from messaging.models import DeliveryAttempt, Message
 from messaging.permissions import ServiceKeyOrOwnTask
 
@@ -41,9 +41,9 @@ class SendMessageView(APIView):
         )
         given = validated(serializers.MessageSerializer, request.data, **limits)
         accepted = (
-            services.accept_messages(messages=given)
+            acceptance.accept_messages(messages=given)
             if many
-            else [services.accept_message(message=given)]
+            else [acceptance.accept_message(message=given)]
         )
         url = reverse("task-list", request=request)
         tasks = [

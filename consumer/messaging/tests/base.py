@@ -20,7 +20,7 @@ from rest_framework_api_key.models import APIKey
 from chassis import bell, http
 from chassis.clock import SecondsFromNow
 from chassis.worker import stopping
-from messaging import delivery, processing, results, services
+from messaging import acceptance, delivery, processing, results, services
 from messaging.models import DeliveryAttempt, Message
 
 API = "/api/v1/consumer/"
@@ -73,7 +73,7 @@ def accept(**changes: Any) -> Message:
     given = body(**changes)
     if "message_id" in given:
         given["message_id"] = uuid.UUID(str(given["message_id"]))
-    (accepted,) = services.accept_messages(messages=[given], publish=False)
+    (accepted,) = acceptance.accept_messages(messages=[given], publish=False)
     return Message.objects.select_related("task", "host").get(pk=accepted.message.pk)
 
 

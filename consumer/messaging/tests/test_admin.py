@@ -11,7 +11,7 @@ from rest_framework_api_key.models import APIKey
 
 from chassis import throttle
 from chassis.admin_testing import PHRASE, AdminMixin, EveryAdminTests, url_of
-from messaging import services
+from messaging import acceptance
 from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey
 
 NOW = timezone.now()
@@ -30,7 +30,7 @@ def make_message(number: int = 0, **columns) -> Message:
         "status": "pending",
         "currency": "TND",
     }
-    ((message, _),) = services.accept_messages(messages=[given], publish=False)
+    ((message, _),) = acceptance.accept_messages(messages=[given], publish=False)
     Message.objects.filter(pk=message.pk).update(**columns)
     return Message.objects.get(pk=message.pk)
 

@@ -14,7 +14,7 @@ from django_celery_results.models import TaskResult
 from chassis import bell
 from chassis.clock import SecondsFromNow
 from chassis.testing import at_once
-from messaging import delivery, hosts, processing, pruning, results, services
+from messaging import acceptance, delivery, hosts, processing, pruning, results, services
 from messaging.models import DeliveryAttempt, Host, Message, State
 from messaging.tests import base
 from messaging.tests.base import body, new_id
@@ -37,7 +37,7 @@ class AcceptTests(ContentionTestCase):
         return Counter(message.headers["id"] for message in base.published())
 
     def send(self, messages):
-        accepted = services.accept_messages(messages=messages)
+        accepted = acceptance.accept_messages(messages=messages)
         return [row.message.task.task_id for row in accepted]
 
     def messages(self, ids):
@@ -252,7 +252,7 @@ class DeliveryTests(ContentionTestCase):
 
         def act(number):
             if number:
-                return len(services.accept_messages(messages=given))
+                return len(acceptance.accept_messages(messages=given))
             while sends.open:
                 sends.step()
             return sends.ended

@@ -81,7 +81,7 @@ class PlanTests(TestCase):
     @staticmethod
     def columns():
         given = base.body()
-        return {name: given[name] for name in base.services.BODY} | {"webhook_url": base.HOOK}
+        return {name: given[name] for name in base.acceptance.BODY} | {"webhook_url": base.HOOK}
 
     def plan(self, rows):
         return rows.explain()

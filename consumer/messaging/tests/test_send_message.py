@@ -9,7 +9,7 @@ from django.test import TestCase
 from django_celery_results.models import TaskResult
 
 from chassis import bell
-from messaging import services
+from messaging import acceptance
 from messaging.models import Host, Message, State
 from messaging.tests import base
 from messaging.tests.base import SEND, accept, body, finish, finished, new_id
@@ -337,10 +337,10 @@ class DatabaseAwayTests(SendTestCase):
         self.assertEqual(base.tasks(), 0)
 
     def test_messages_that_others_store_all_the_time_are_a_conflict_in_the_end(self):
-        failure = mock.patch.object(services, "_create", side_effect=IntegrityError("twice"))
+        failure = mock.patch.object(acceptance, "_create", side_effect=IntegrityError("twice"))
         with failure as create:
             response = self.send(body())
-        self.assertEqual((response.status_code, create.call_count), (409, services.TRIES))
+        self.assertEqual((response.status_code, create.call_count), (409, acceptance.TRIES))
 
 
 class FinishedStateTests(SendTestCase):
