@@ -126,7 +126,7 @@ class AcceptTests(ContentionTestCase):
         def send(number):
             try:
                 return self.send([body(message_id=known, address=f"Street {number}")])
-            except services.KeyReused:
+            except acceptance.KeyReused:
                 return None
 
         answers = at_once(self.many, send)
