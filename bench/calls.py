@@ -83,17 +83,17 @@ def place_orders(number: int) -> None:
 
 
 def dispatch() -> Calls:
-    consumer = import_module("orders.consumer")
+    module = import_module("orders.dispatch")
     while True:
-        place_orders(consumer.BATCH)
-        yield consumer.dispatch_batch
+        place_orders(module.BATCH)
+        yield module.dispatch_batch
 
 
 def webhook() -> Calls:
-    consumer = import_module("orders.consumer")
+    module = import_module("orders.dispatch")
     while True:
-        place_orders(consumer.BATCH)
-        for row, key in consumer.claim_orders():
+        place_orders(module.BATCH)
+        for row, key in module.claim_orders():
             path = f"data/orders/{row.uuid}/status/update"
             body = {"task_id": str(uuid.uuid4()), "status": "confirmed", "result": "TNDX"}
             yield partial(post, path, body, f"Api-Key {key}")
@@ -124,7 +124,7 @@ def send() -> Calls:
 
 def accept(number: int) -> list[Any]:
     given = [{**each, "message_id": uuid.UUID(each["message_id"])} for each in messages(number)]
-    return import_module("messaging.services").accept_messages(messages=given, publish=False)
+    return import_module("messaging.acceptance").accept_messages(messages=given, publish=False)
 
 
 def task() -> Calls:

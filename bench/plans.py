@@ -28,8 +28,8 @@ KEPT = ("Scan", "Sort", "Join", "Nested Loop")  # of a plan's lines
 def looks() -> Iterator[tuple[str, Callable[[], Any]]]:
     """What a look for work asks, by the name of the work."""
     if apps.is_installed("orders"):
-        consumer, pruning = import_module("orders.consumer"), import_module("orders.pruning")
-        yield "claim orders", lambda: outbox.claim(consumer.DUE, consumer.BATCH)
+        dispatch, pruning = import_module("orders.dispatch"), import_module("orders.pruning")
+        yield "claim orders", lambda: outbox.claim(dispatch.DUE, dispatch.BATCH)
         yield "prune", pruning.prune_batch
         return
     hosts, processing = import_module("messaging.hosts"), import_module("messaging.processing")
