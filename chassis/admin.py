@@ -8,14 +8,14 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.utils import unquote
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from chassis.admin_lists import LargeTableAdmin, badge, page_of
-from chassis.outbox import NO_ANSWER, NOT_TAKEN, Attempt
+from chassis.outbox import NO_ANSWER, NOT_TAKEN, TAKEN, Attempt
 from chassis.problems import Conflict
 
 
@@ -141,7 +141,7 @@ def answer(self: Any, attempt: Attempt) -> str:
 class AnswerFilter(SimpleListFilter):
     title, parameter_name = "answer", "answer"
     conditions = {
-        "taken": Q(status__range=(200, 299)),
+        "taken": TAKEN,
         "not taken": NOT_TAKEN,
         "no answer": NO_ANSWER,
     }

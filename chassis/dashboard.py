@@ -4,7 +4,7 @@ The page costs the same however many rows there are: a count ends at a limit, an
 percentile is a sample. It says so where it cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -100,7 +100,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return values[min(int(len(values) * share), len(values) - 1)] if values else None
 
 
-def percentiles(title: str, values: Sequence[float], what: str, within: str) -> list[Figure]:
+def percentiles(title: str, values: Iterable[float], what: str, within: str) -> list[Figure]:
     """Of times in seconds, in any order; `what` they are, and `within` which window."""
     ordered = sorted(values)
     note = (

@@ -44,6 +44,7 @@ class Outbox(models.Model):
         abstract = True
 
 
+TAKEN = Q(status__range=(200, 299))
 # What few attempts are, for the index that finds these.
 NOT_TAKEN = Q(status__lt=200) | Q(status__gt=299)
 NO_ANSWER = Q(status__isnull=True)

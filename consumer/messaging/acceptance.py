@@ -139,6 +139,8 @@ def _ask_again(rows: list[Message]) -> None:
     Rows that somebody holds this moment follow after the commit, one by one: who waits for a row
     must hold none, for deliveries are recorded in an order of their own.
     """
+    if not rows:  # as a rule
+        return
     known = Message.objects.filter(pk__in=[row.pk for row in rows])
     free = set(known.select_for_update(skip_locked=True).values_list("pk", flat=True))
     _use_what_was_sent_last([row for row in rows if row.pk in free])

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from chassis.admin_lists import link_to, short
 from chassis.charts import Chart, Window
-from chassis.clock import Seconds, seconds_since
+from chassis.clock import seconds_since
 from chassis.dashboard import (
     MOST_SHOWN,
     Dashboard,
@@ -24,7 +24,7 @@ from chassis.dashboard import (
     percentiles,
 )
 from messaging.admin_parts import STATES, breaker_of
-from messaging.models import DeliveryAttempt, Host, Message, State
+from messaging.models import DeliveryAttempt, Host, Message, State, deliveries
 
 SLOW, STUCK = 30, 300  # seconds
 CHART_COLOURS = STATES | {State.DELIVERING: "primary"}  # a bar has no word on it
@@ -95,12 +95,8 @@ def failing_hosts() -> Figure:
 
 
 def times_to_deliver() -> list[Figure]:
-    """From a result to the answer that took it, over all its attempts."""
     window = Window.of(DeliveryAttempt, "at")
-    # What was sent again later began anew.
-    taken = window.rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
-    took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
-    found = taken.annotate(took=took).values_list("took", flat=True)[:SAMPLE]
+    found = deliveries(window.rows).values_list("took", flat=True)[:SAMPLE]
     return percentiles("Time to deliver", found, "delivered", window.note)
 
 

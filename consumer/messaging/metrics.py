@@ -6,15 +6,12 @@ from django.db.models import F, QuerySet
 from prometheus_client import Metric
 
 from chassis import metrics, tallies
-from chassis.clock import Now, Seconds
-from messaging.models import DeliveryAttempt, Host, Message, State, Tally
+from chassis.clock import Now
+from messaging.models import DeliveryAttempt, Host, Message, State, Tally, deliveries
 
 
 def of_attempts(rows: QuerySet[DeliveryAttempt]) -> dict[str, tallies.Totals]:
-    # What was sent again later has begun anew.
-    taken = rows.filter(status__range=(200, 299), at__gte=F("message__delivering_since"))
-    took = Seconds("at") + F("ms") / 1000.0 - Seconds("message__delivering_since")
-    _, durations = tallies.spans(taken, "status", took)
+    _, durations = tallies.spans(deliveries(rows), "status", F("took"))
     return {"codes": tallies.by(rows, "status"), "durations": durations}
 
 

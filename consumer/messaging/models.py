@@ -10,7 +10,7 @@ from django_celery_results.models import TaskResult
 from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox, sql
-from chassis.clock import Now, now_sql
+from chassis.clock import Now, Seconds, now_sql
 from chassis.tallies import Tally as BaseTally
 from chassis.throttle import Count
 from messaging.encryption import EncryptedField
@@ -167,6 +167,16 @@ class DeliveryAttempt(outbox.Attempt):
                 condition=outbox.NOT_TAKEN | outbox.NO_ANSWER,
             ),
         ]
+
+
+def deliveries(attempts: "models.QuerySet[Any]") -> "models.QuerySet[Any]":
+    """Those attempts that were taken, with the seconds since their result in `took`.
+
+    A result that was sent again later has begun anew: its earlier attempts are left out.
+    """
+    taken = attempts.filter(outbox.TAKEN, at__gte=F("message__delivering_since"))
+    ended = Seconds("at") + F("ms") / 1000.0
+    return taken.annotate(took=ended - Seconds("message__delivering_since"))
 
 
 class TaskAPIKey(AbstractAPIKey):

@@ -11,11 +11,11 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django_celery_results.models import TaskResult
 
+from chassis.pruning import delete_some
 from chassis.throttle import old_counts
 from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey, ThrottleCount
 
-BATCH = 500  # rows; a delete of so many takes a moment, and holds nobody up
-
+BATCH = 500  # rows
 
 MESSAGES, HOSTS = "messages with their results", "hosts without messages"
 
@@ -43,8 +43,7 @@ def prune_batch(days: float | None = None) -> dict[str, int]:
 
 
 def _delete_some(rows: QuerySet[Any]) -> int:
-    some = rows.filter(pk__in=list(rows.order_by().values_list("pk", flat=True)[:BATCH]))
-    return some._raw_delete(some.db) or 0  # None where there is nothing to delete
+    return delete_some(rows, BATCH)
 
 
 @transaction.atomic

@@ -7,11 +7,12 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from chassis.pruning import delete_some
 from chassis.throttle import old_counts
 from orders.models import OrderAPIKey, SendAttempt
 from users.models import ThrottleCount
 
-BATCH = 1000  # rows; a delete of so many takes a moment, and holds nobody up
+BATCH = 1000  # rows
 ATTEMPTS = "attempts"
 
 
@@ -41,5 +42,4 @@ def _delete_oldest(rows: QuerySet[Any]) -> int:
 
 
 def _delete_some(rows: QuerySet[Any]) -> int:
-    some = rows.filter(pk__in=list(rows.order_by().values_list("pk", flat=True)[:BATCH]))
-    return some._raw_delete(some.db) or 0  # None where there is nothing to delete
+    return delete_some(rows, BATCH)

@@ -134,6 +134,15 @@ class BodyTests(EverywhereCase):
 
         self.each(check)
 
+    def test_a_null_is_no_data_of_no_field(self):
+        expected = [{"field": "", "message": "No data provided", "code": "null"}]
+
+        def check(call, url, body):
+            answered = self.assert_problem(call(url, "null", content_type="application/json"), 400)
+            self.assertEqual(answered["errors"], expected)
+
+        self.each(check)
+
 
 class AnswerTests(EverywhereCase):
     def test_an_unknown_path_is_a_problem(self):
