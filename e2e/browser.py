@@ -73,7 +73,12 @@ class Browser:
         return [str(link.get_attribute("href")) for link in self.all(selector)]
 
     def text(self) -> str:
-        return self.find("body").text
+        return "\n".join(self.texts("body"))
+
+    def texts(self, selector: str) -> list[str]:
+        """What is read in each element: asked in one step, for a page may go between two."""
+        elements = "Array.from(document.querySelectorAll(arguments[0]))"
+        return list(self.run(f"return {elements}.map(one => one.innerText)", selector))
 
     def wait_for(self, text: str) -> None:
         until(lambda: text in self.text(), within=SECONDS, what=f"{text!r} on the page")
@@ -91,7 +96,7 @@ class Browser:
         raise AssertionError(f"{selector} was not reached by {most} times Tab")
 
     def has_focus(self, selector: str) -> bool:
-        return bool(self.run("return document.activeElement.matches(arguments[0])", selector))
+        return bool(self.run("return document.activeElement?.matches(arguments[0])", selector))
 
     def wait_for_focus(self, selector: str) -> None:
         until(lambda: self.has_focus(selector), within=SECONDS, what=f"the focus on {selector}")

@@ -100,7 +100,7 @@ class BrowserTests(TestCase):
     def story(self) -> list[str]:
         """The steps on a row's page."""
         self.browser.find(".story li")
-        return [step.text for step in self.browser.all(".story li")]
+        return self.browser.texts(".story li")
 
     def test_a_dead_message_is_sent_again_from_the_dashboard(self) -> None:
         self.sign_in(self.stack.at.consumer)
