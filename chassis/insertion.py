@@ -27,6 +27,21 @@ def insert(rows: Sequence[models.Model], **computed: str) -> None:
             into.fill(row, found)
 
 
+def insert_new(rows: Sequence[models.Model]) -> int:
+    """Insert those rows of one model that break no unique constraint; returns how many."""
+    statement, values = statement_for(rows)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} ON CONFLICT DO NOTHING", values)
+        count: int = cursor.rowcount
+        return count
+
+
+def statement_for(rows: Sequence[models.Model]) -> tuple[str, list[Any]]:
+    """The statement that inserts rows of one model, and its parameters."""
+    into = _insertion(type(rows[0]), connection.vendor)
+    return into.statement(len(rows)), into.values(rows)
+
+
 def insert_family(parent: models.Model, children: Sequence[models.Model], link: str) -> None:
     """Insert a row, and the rows that name it in their foreign key `link`, all or none.
 
@@ -68,7 +83,9 @@ class _Insertion:
             if field.name in computed:
                 columns.append(field.column)
                 values.append(computed[field.name])
-            elif field.primary_key or (field.has_db_default() and not field.has_default()):
+            elif isinstance(field, models.AutoField) or (
+                field.has_db_default() and not field.has_default()
+            ):
                 filled.append(field)
             else:
                 self.given.append(field)

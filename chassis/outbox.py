@@ -10,14 +10,16 @@ comes from the database's clock.
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby
 from typing import Any, TypeVar
 
-from django.db import connection, models
+from django.db import connection, connections, models, transaction
 from django.db.models import Q
 
+from chassis import insertion
 from chassis.clock import Now, as_time, now_sql, seconds_from_now_sql
 from chassis.sql import Prepared, execute, whole
 from chassis.worker import stopping
@@ -112,28 +114,41 @@ def claim(rows: Prepared[Row], limit: int, **values: Any) -> list[Row]:
     return claimed
 
 
-def record(outcomes: Iterable[Outcome]) -> None:
-    """Write what became of claimed rows, a statement for each set of columns.
+def record(outcomes: Iterable[Outcome], attempts: Sequence[Attempt] = ()) -> None:
+    """Write what became of claimed rows, and the attempts to send them, all or none.
 
-    A row that has been claimed again, or deleted, since is left alone.
+    A row that has been claimed again, or deleted, since is left alone. On PostgreSQL it is one
+    statement, and so a transaction by itself.
     """
     ordered = sorted(outcomes, key=lambda outcome: sorted(outcome.changes))
-    for columns, alike in groupby(ordered, key=lambda outcome: sorted(outcome.changes)):
-        _record_alike(columns, list(alike))
+    writes = [
+        _update_of(columns, list(alike))
+        for columns, alike in groupby(ordered, key=lambda outcome: sorted(outcome.changes))
+    ]
+    if attempts:
+        writes.append(insertion.statement_for(attempts))
+    if connection.vendor == "postgresql" and writes:
+        parts = ", ".join(f"part{number} AS ({sql})" for number, (sql, _) in enumerate(writes))
+        writes = [(f"WITH {parts} SELECT", [value for _, values in writes for value in values])]
+    with transaction.atomic() if len(writes) > 1 else nullcontext(), connection.cursor() as cursor:
+        for statement, values in writes:
+            cursor.execute(statement, values)
 
 
-def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
+def _update_of(columns: list[str], outcomes: Sequence[Outcome]) -> tuple[str, list[Any]]:
+    """The statement that writes outcomes which change the same columns, and its parameters."""
     model = type(outcomes[0].row)
     fields, marks = _written(
         model, ("id", "claims", "attempts", "last_error", *columns), connection.vendor
     )
     names = [f.column for f in fields]
+    database = connections[connection.alias]  # not the proxy, which costs at each attribute
     values: list[Any] = []
     for outcome in outcomes:
         row: list[Any] = [outcome.row.pk, outcome.row.claims, outcome.attempts, outcome.error[:255]]
         row += [outcome.changes[name] for name in columns]
         values += [
-            f.get_db_prep_save(value, connection) for f, value in zip(fields, row, strict=True)
+            f.get_db_prep_save(value, database) for f, value in zip(fields, row, strict=True)
         ]
         values.append(outcome.due_in)
     table = connection.ops.quote_name(model._meta.db_table)
@@ -143,8 +158,7 @@ def _record_alike(columns: list[str], outcomes: Sequence[Outcome]) -> None:
         f"{', '.join(f'{name} = v.{name}' for name in names[2:])} "
         "FROM v WHERE t.id = v.id AND t.claims = v.claims"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    return statement, values
 
 
 @cache

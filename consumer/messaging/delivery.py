@@ -11,10 +11,10 @@ from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django_celery_results.models import TaskResult
 
-from chassis import http, insertion, sql
+from chassis import http, sql
 from chassis.outbox import LOOK_AGAIN, Outcome, claim, drain, record
 from chassis.worker import stopping
 from messaging import hosts, services, webhook
@@ -149,9 +149,7 @@ def _record(ended: list[tuple[Send, http.Answer]]) -> None:
                 error="" if outcomes[-1].error == str(answer.status) else outcomes[-1].error[:255],
             )
         )
-    with transaction.atomic():
-        record(outcomes)
-        insertion.insert(attempts)
+    record(outcomes, attempts)
     for outcome, attempt in zip(outcomes, attempts, strict=True):
         _log(outcome, attempt)
 

@@ -61,17 +61,32 @@ class MessageQuerySet(models.QuerySet["Message"]):
             cursor.execute(f"SELECT 1 FROM {table} WHERE message_id IN ({marks}) LIMIT 1", values)  # noqa: S608
             return cursor.fetchone() is not None
 
-    def begin_delivery(self, *, task: TaskResult) -> bool:
-        """`start_delivery` of the task's message, if it was processing; False where there is none.
+    def begin_delivery_sql(self, task: str, source: str = "") -> str:
+        """`start_delivery` of the message of the task whose id is the expression `task`, if it was
+        processing; it returns whether to ring.
 
-        The same by hand, for every message passes here.
+        Where another result for the same host is due already, whoever made that one due has rung.
+        Only PostgreSQL tells how it was before the statement; elsewhere everybody rings.
         """
-        statement = (
-            f"UPDATE {self.model._meta.db_table} SET state = %s, due_at = {now_sql()}, "  # noqa: S608
+        table = self.model._meta.db_table
+        ring = "TRUE"
+        if connection.vendor == "postgresql":
+            ring = (
+                f"NOT EXISTS (SELECT FROM {table} AS other WHERE other.host_id = one.host_id "
+                f"AND other.state = '{State.DELIVERING}' AND other.due_at <= {now_sql()})"
+            )
+        return (
+            f"UPDATE {table} AS one SET state = '{State.DELIVERING}', due_at = {now_sql()}, "  # noqa: S608
             f"delivering_since = {now_sql()}, attempts = 0, claims = claims + 1, last_error = '' "
-            "WHERE task_id = %s AND state = %s RETURNING 1"
+            f"{source} WHERE one.task_id = {task} AND one.state = '{State.PROCESSING}' "
+            f"RETURNING {ring}"
         )
-        return bool(sql.execute(statement, [State.DELIVERING, task.pk, State.PROCESSING]))
+
+    def begin_delivery(self, *, task: TaskResult) -> bool:
+        """Have the task's result posted to its message's webhook, if that was processing; returns
+        whether to ring.
+        """
+        return any(ring for (ring,) in sql.execute(self.begin_delivery_sql("%s"), [task.pk]))
 
     def start_delivery(self, *, due_at: Any) -> int:
         """Have the rows' results posted, at the start of the schedule; returns how many.

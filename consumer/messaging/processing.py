@@ -4,7 +4,6 @@ import json
 import logging
 
 from celery import states
-from django.db import transaction
 from django_celery_results.models import TaskResult
 
 from chassis import logs, sql
@@ -83,6 +82,5 @@ def publish_batch() -> int | None:
             outcomes.append(Outcome(row, due_in=seconds, attempts=row.attempts))
         else:
             outcomes.append(Outcome(row, due_in=BROKER_AWAY_SECONDS, attempts=row.attempts - 1))
-    with transaction.atomic():
-        record(outcomes)
+    record(outcomes)
     return len(claimed) if reached else None

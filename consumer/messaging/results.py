@@ -19,6 +19,7 @@ from django_celery_results.models import TaskResult
 
 from chassis import sql
 from chassis.clock import now_sql
+from messaging.models import Message
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +36,33 @@ INFRASTRUCTURE = (
 )
 
 
-@transaction.atomic
 def store(task_id: str, *, status: str, result: str | None, **columns: str | None) -> bool:
     """Store a task's state and its result (JSON text); False where it is final already, or not
     known.
 
     The condition on the status makes the first final state win. Written by hand, being so hot, and
-    so is its `post_save` signal, whose receiver's work is part of this transaction.
+    so is its `post_save` signal, whose receiver's work is part of the same transaction.
     """
-    row = _update(task_id, {"status": status, "result": result, **columns})
+    columns |= {"status": status, "result": result}
+    if connection.vendor == "postgresql" and status in states.READY_STATES:
+        row = _end(task_id, columns)
+        if row is not None:
+            _saved(row)
+    else:
+        with transaction.atomic():
+            row = _update(task_id, columns)
+            if row is not None:
+                _saved(row)
     if row is None:
         known = TaskResult.objects.filter(task_id=task_id).values_list("status", flat=True).first()
         facts = {"task_id": task_id, "task_status": known or "no such task"}
         logger.info("result not stored", extra=facts)
         return False
+    logger.info("task ended", extra={"task_id": task_id, "task_status": status})
+    return True
+
+
+def _saved(row: TaskResult) -> None:
     post_save.send(
         sender=TaskResult,
         instance=row,
@@ -57,21 +71,45 @@ def store(task_id: str, *, status: str, result: str | None, **columns: str | Non
         using=connection.alias,
         update_fields=None,
     )
-    logger.info("task ended", extra={"task_id": task_id, "task_status": status})
-    return True
+
+
+def _end(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
+    """`_update` to a final state that has its message delivered as well: one statement, and so a
+    transaction by itself. What is left to the receiver is the ring, if `begun` is true.
+    """
+    names, reader = sql.whole(TaskResult, connection.vendor)
+    statement, params = _updating(task_id, columns, names)
+    begin = Message.objects.begin_delivery_sql("ended.id", "FROM ended")
+    found = sql.execute(
+        f"WITH ended AS ({statement}), begun (ring) AS ({begin}) "  # noqa: S608  # our own text
+        "SELECT ended.*, (SELECT ring FROM begun) FROM ended",
+        params,
+    )
+    if not found:
+        return None
+    ((*raw, ring),) = found
+    (row,) = reader.read([raw])
+    row.begun = bool(ring)
+    return row
 
 
 def _update(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """Write a task's row unless its state is final; returns it as it is now."""
     names, reader = sql.whole(TaskResult, connection.vendor)
+    rows = sql.execute(*_updating(task_id, columns, names))
+    return next(iter(reader.read(rows)), None)
+
+
+def _updating(
+    task_id: str, columns: dict[str, str | None], returned: str
+) -> tuple[str, list[str | None]]:
     final = sorted(states.READY_STATES)
     statement = (
         f"UPDATE {TaskResult._meta.db_table} SET date_done = {now_sql()}, "  # noqa: S608
-        f"{', '.join(f'{name} = %s' for name in columns)} "
-        f"WHERE task_id = %s AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {names}"
+        f"{', '.join(f'{name} = %s' for name in columns)} WHERE task_id = %s "
+        f"AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {returned}"
     )
-    rows = sql.execute(statement, [*columns.values(), task_id, *final])
-    return next(iter(reader.read(rows)), None)
+    return statement, [*columns.values(), task_id, *final]
 
 
 def store_failure(task_id: str, error: Exception) -> bool:

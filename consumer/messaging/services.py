@@ -51,8 +51,12 @@ def begin_execution(*, task_id: str) -> bool:
 
 
 def schedule_delivery(*, task: TaskResult) -> None:
-    """Have the result of a message that was still processing posted to its webhook."""
-    if Message.objects.begin_delivery(task=task):
+    """Have the result of a message that was still processing posted to its webhook.
+
+    Where the statement that stored it has done so already (`results.store`), only the ring is left.
+    """
+    begun = task.__dict__.pop("begun", None)
+    if Message.objects.begin_delivery(task=task) if begun is None else begun:
         transaction.on_commit(delivery_bell.ring)
 
 

@@ -37,9 +37,7 @@ def dispatch_batch() -> int | None:
         except (TypeError, ValueError) as error:  # this row alone is at fault
             outcomes.append(refused(order, f"its message can't be built: {error}"))
     answer_outcomes, attempts, reached = send(messages) if messages else ([], [], True)
-    with transaction.atomic():
-        record([*outcomes, *answer_outcomes])
-        insertion.insert(attempts)
+    record([*outcomes, *answer_outcomes], attempts)
     return len(claimed) if reached else None
 
 
@@ -56,13 +54,14 @@ def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
     """Each order's key, the same at every attempt, stored hashed and valid for 30 more days."""
     made = [keys.derive("order", str(order.uuid), turn) for order in orders]
     expiry = timezone.now() + timedelta(days=settings.ORDER_KEY_DAYS)
-    OrderAPIKey.objects.bulk_create(
-        (
+    new = insertion.insert_new(
+        [
             OrderAPIKey(order=order, name="webhook", expiry_date=expiry, **keys.hashed(key))
             for order, key in zip(orders, made, strict=True)
-        ),
-        ignore_conflicts=True,
+        ]
     )
+    if new == len(made):
+        return made
     if again := [order.pk for order in orders if order.claims > 1]:  # attempts may begin anew
         OrderAPIKey.objects.filter(order__in=again, name="webhook").update(expiry_date=expiry)
     prefixes = [key[: keys.PREFIX] for key in made]

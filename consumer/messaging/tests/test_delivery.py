@@ -1,5 +1,6 @@
 """The drain of results: what is claimed, posted and recorded, and what may go wrong between."""
 
+from dataclasses import replace
 from unittest import mock
 
 from django.db import (
@@ -8,6 +9,7 @@ from django.db import (
     OperationalError,
     close_old_connections,
     connection,
+    transaction,
 )
 from django.test import TestCase, TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
@@ -251,10 +253,9 @@ class DatabaseAwayTests(DeliveryTestCase):
 
     def test_outcome_and_attempt_are_recorded_together_or_not_at_all(self):
         message = finished()
-        base.webhook_answers(self, 200)
-        away = OperationalError("away")
-        failing = mock.patch.object(delivery.insertion, "insert", side_effect=away)
-        with failing, self.assertRaises(OperationalError):
+        impossible = base.Hook(lambda url: replace(answer(200), ms=-1))
+        posting = mock.patch.object(delivery.http, "post", impossible)
+        with posting, self.assertRaises(IntegrityError), transaction.atomic():
             base.deliver()
         self.assertEqual(self.states(message), [State.DELIVERING])
 
@@ -287,6 +288,23 @@ class RingTests(DeliveryTestCase):
         with self.captureOnCommitCallbacks() as callbacks:
             finish(message)
         self.assertEqual(callbacks, [services.delivery_bell.ring])
+
+    def rings(self, message):
+        with self.captureOnCommitCallbacks() as callbacks:
+            finish(message)
+        return len(callbacks)
+
+    def test_nobody_rings_again_while_a_result_for_the_same_host_is_due(self):
+        first, second, third, fourth = (accept() for _ in range(4))
+        stranger = accept(webhook_url="https://example.com/hook")
+        self.assertEqual(self.rings(first), 1)
+        # SQLite does not tell how a row was before: everybody rings.
+        self.assertEqual(self.rings(second), 0 if connection.vendor == "postgresql" else 1)
+        self.assertEqual(self.rings(stranger), 1)
+        outbox.claim(DELIVERING, 10)
+        self.assertEqual(self.rings(third), 1)
+        base.due_in(Message.objects.delivering(), 5)
+        self.assertEqual(self.rings(fourth), 1)
 
     def test_taking_up_a_delivery_rings_after_the_commit(self):
         message = finished()

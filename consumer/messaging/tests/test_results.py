@@ -12,12 +12,12 @@ from billiard.exceptions import (
 from celery import current_app, states
 from celery.exceptions import Ignore, Reject
 from django.core import serializers
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
 from django.test import TestCase, TransactionTestCase
 from django_celery_results.models import TaskResult
 
 from messaging import results
-from messaging.models import Message, State
+from messaging.models import Message, MessageQuerySet, State
 from messaging.tests import base
 from messaging.tests.base import accept, finish, finished
 
@@ -180,11 +180,14 @@ class BackendTests(TransactionTestCase):
         ):
             self.assertIs(self.backend.exception_safe_to_retry(error), expected)
 
-    def test_a_receiver_that_fails_leaves_neither_result_nor_delivery(self):
-        failing = mock.patch.object(
-            Message.objects, "begin_delivery", side_effect=DatabaseError("no")
-        )
-        with failing, self.assertRaises(DatabaseError):
+    def test_a_delivery_that_cant_begin_leaves_neither_result_nor_delivery(self):
+        begin = MessageQuerySet.begin_delivery_sql
+
+        def impossible(*args):
+            return begin(*args).replace("'delivering'", "'nonsense'")
+
+        failing = mock.patch.object(MessageQuerySet, "begin_delivery_sql", impossible)
+        with failing, self.assertRaises(IntegrityError):
             self.backend.mark_as_done(self.task.task_id, "lost")
         self.assertEqual(self.stored(), ("PENDING", None))
 

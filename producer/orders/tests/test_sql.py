@@ -6,7 +6,8 @@ from django.db import IntegrityError
 from django.test import TestCase, TransactionTestCase
 
 from chassis import insertion, sql
-from orders.models import Order, OrderItem
+from chassis.keys import hashed
+from orders.models import Order, OrderAPIKey, OrderItem
 from orders.tests.base import make_order, make_user
 
 BY_UUID = sql.Prepared(lambda uuid: Order.objects.filter(uuid=uuid), uuid=UUID(int=1))
@@ -51,6 +52,17 @@ class InsertTests(TestCase):
         stored = Order.objects.get(pk=copy.pk)
         for name in ("created_at", "updated_at", "due_at", "uuid", "order_key"):
             self.assertEqual(getattr(copy, name), getattr(stored, name), name)
+
+    def test_rows_that_are_there_already_are_left_as_they_are_and_not_counted(self):
+        order = make_order(make_user())
+        keys = [
+            OrderAPIKey(order=order, name=f"n{number}", **hashed(f"{number * 8}.secret"))
+            for number in "12"
+        ]
+        self.assertEqual(insertion.insert_new(keys[:1]), 1)
+        keys[0].name = "another"
+        self.assertEqual(insertion.insert_new(keys), 1)
+        self.assertEqual(sorted(k.name for k in OrderAPIKey.objects.all()), ["n1", "n2"])
 
     def test_no_rows_take_no_query(self):
         with self.assertNumQueries(0):
