@@ -36,8 +36,18 @@ class Load:
             raise SystemExit(f"an order was answered {answer.status_code}: {answer.text[:200]}")
         return time.monotonic() - start
 
-    def run(self, orders: int, *, clients: int = CLIENTS, rate: float | None = None) -> Figures:
-        """Post `orders` from `clients` at once, at full speed or `rate` a second; wait for them."""
+    def run(
+        self,
+        orders: int,
+        *,
+        clients: int = CLIENTS,
+        rate: float | None = None,
+        then: Callable[[], Any] = lambda: None,
+    ) -> Figures:
+        """Post `orders` from `clients` at once, at full speed or `rate` a second; wait for them.
+
+        `then` is called as soon as all are confirmed, before their times are read.
+        """
         since, start = datetime.now(UTC), time.monotonic()
         turns = [start + i / rate if rate else 0.0 for i in range(orders)]
         with ThreadPoolExecutor(clients) as pool:
@@ -45,8 +55,10 @@ class Load:
         posted = time.monotonic() - start
         window = {"created_after": since.isoformat(), "status": "pending", "page_size": "100"}
         left = len(self.session.get(self.url, params=window).json()["results"])
-        confirms = self._wait(orders, since)
+        self._wait(since)
         total = time.monotonic() - start
+        then()
+        confirms = self._confirms(orders, since)
         return {
             "orders": orders,
             "accepted a second": orders / posted,
@@ -57,18 +69,19 @@ class Load:
             **_percentiles("confirm ms", confirms),
         }
 
-    def _wait(self, orders: int, since: datetime) -> list[float]:
-        """Seconds from each order's row to its confirmation, once all are confirmed."""
-        window = {"created_after": since.isoformat(), "page_size": "100"}
+    def _wait(self, since: datetime) -> None:
+        """Until no order is pending."""
+        pending = {"created_after": since.isoformat(), "status": "pending", "page_size": "1"}
         deadline = time.monotonic() + PATIENCE
-        while self.session.get(self.url, params={**window, "status": "pending"}).json()["results"]:
+        while self.session.get(self.url, params=pending).json()["results"]:
             if time.monotonic() > deadline:
                 raise SystemExit(f"orders are still pending after {PATIENCE} s")
             time.sleep(0.1)
-        found, page = (
-            [],
-            self.session.get(self.url, params={**window, "status": "confirmed"}).json(),
-        )
+
+    def _confirms(self, orders: int, since: datetime) -> list[float]:
+        """Seconds from each order's row to its confirmation."""
+        window = {"created_after": since.isoformat(), "status": "confirmed", "page_size": "100"}
+        found, page = [], self.session.get(self.url, params=window).json()
         while True:
             found += page["results"]
             if not page["next"]:

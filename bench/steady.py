@@ -26,13 +26,12 @@ def main() -> None:
 
 
 def print_run(stack: Any, rate: float, orders: int) -> None:
-    load, early = Load(stack), {}
+    load, early, late = Load(stack), {}, {}
     roots = stack.processes.pids()
     timer = threading.Timer(FIRST, lambda: early.update(by_part(roots)))
     timer.start()
-    figures = load.run(orders, rate=rate, clients=32)
+    figures = load.run(orders, rate=rate, clients=32, then=lambda: late.update(by_part(roots)))
     timer.cancel()
-    late = by_part(roots)
     for name, value in figures.items():
         print(f"{name:32} {value:10.1f}")
     if stack.processes.pids() != roots:
