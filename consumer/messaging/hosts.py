@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 FAILURES = 5
 LONGEST_OPEN = 15  # seconds
 AT_ONCE = 50  # hosts looked at in one turn
+# What is further ahead is no lease. One that another process took while a statement waited for the
+# row ends up to as much later than a lease from that statement's own time.
+PAST_LEASE = LEASE + 5.0
 WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has recovered
 WOKEN_AFTER = 2  # failures in a row; a single one may be a row's own fault, which none should share
 
@@ -48,15 +51,15 @@ def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:
 
 
 def _unleased() -> Q:
-    """Rows that surely nobody is sending; one that is due within a lease might be."""
-    return Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(LEASE))
+    """Rows that surely nobody is sending; one that is due within about a lease might be."""
+    return Q(due_at__lte=Now()) | Q(due_at__gt=SecondsFromNow(PAST_LEASE))
 
 
 def _may_probe() -> Q:
     """Hosts whose time alone is over. None is left alone for more than a lease: a time further
     ahead comes from before the database's clock was set back.
     """
-    return Q(open_until__lte=Now()) | Q(open_until__gt=SecondsFromNow(LEASE))
+    return Q(open_until__lte=Now()) | Q(open_until__gt=SecondsFromNow(PAST_LEASE))
 
 
 WAITING = Prepared(_waiting)
@@ -128,6 +131,6 @@ def _note_success(host: Host) -> None:
     if not failing.filter(failures__gte=WOKEN_AFTER).update(**fine):
         failing.update(**fine)
         return
-    late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(LEASE))
+    late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(PAST_LEASE))
     woken = late.exclude(last_error="429").update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
     logger.info("webhook host %s answers again, %s waiting results are due", host, woken)
