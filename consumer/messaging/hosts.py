@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 FAILURES = 5
 LONGEST_OPEN = 15  # seconds
 AT_ONCE = 50  # hosts looked at in one turn
-# What is further ahead is no lease. One that another process took while a statement waited for the
-# row ends up to as much later than a lease from that statement's own time.
+# Seconds ahead that no lease is. One that another process takes while a statement waits for the row
+# ends later than a lease from that statement's own time, by as long as it waited.
 PAST_LEASE = LEASE + 5.0
 WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has recovered
 WOKEN_AFTER = 2  # failures in a row; a single one may be a row's own fault, which none should share

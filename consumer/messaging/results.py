@@ -2,6 +2,7 @@
 
 import json
 import logging
+from contextlib import nullcontext
 from typing import Any
 
 from billiard.exceptions import (
@@ -44,15 +45,18 @@ def store(task_id: str, *, status: str, result: str | None, **columns: str | Non
     so is its `post_save` signal, whose receiver's work is part of the same transaction.
     """
     columns |= {"status": status, "result": result}
-    if connection.vendor == "postgresql" and status in states.READY_STATES:
-        row = _end(task_id, columns)
+    at_once = connection.vendor == "postgresql" and status in states.READY_STATES
+    with nullcontext() if at_once else transaction.atomic():
+        row = (_end if at_once else _update)(task_id, columns)
         if row is not None:
-            _saved(row)
-    else:
-        with transaction.atomic():
-            row = _update(task_id, columns)
-            if row is not None:
-                _saved(row)
+            post_save.send(
+                sender=TaskResult,
+                instance=row,
+                created=False,
+                raw=False,
+                using=connection.alias,
+                update_fields=None,
+            )
     if row is None:
         known = TaskResult.objects.filter(task_id=task_id).values_list("status", flat=True).first()
         facts = {"task_id": task_id, "task_status": known or "no such task"}
@@ -62,20 +66,9 @@ def store(task_id: str, *, status: str, result: str | None, **columns: str | Non
     return True
 
 
-def _saved(row: TaskResult) -> None:
-    post_save.send(
-        sender=TaskResult,
-        instance=row,
-        created=False,
-        raw=False,
-        using=connection.alias,
-        update_fields=None,
-    )
-
-
 def _end(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """`_update` to a final state that has its message delivered as well: one statement, and so a
-    transaction by itself. What is left to the receiver is the ring, if `begun` is true.
+    transaction by itself. `must_ring` is what is left to the receiver.
     """
     names, reader = sql.whole(TaskResult, connection.vendor)
     statement, params = _updating(task_id, columns, names)
@@ -89,7 +82,7 @@ def _end(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
         return None
     ((*raw, ring),) = found
     (row,) = reader.read([raw])
-    row.begun = bool(ring)
+    row.must_ring = bool(ring)
     return row
 
 

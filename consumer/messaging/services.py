@@ -55,8 +55,10 @@ def schedule_delivery(*, task: TaskResult) -> None:
 
     Where the statement that stored it has done so already (`results.store`), only the ring is left.
     """
-    begun = task.__dict__.pop("begun", None)
-    if Message.objects.begin_delivery(task=task) if begun is None else begun:
+    must_ring = task.__dict__.pop("must_ring", None)
+    if must_ring is None:
+        must_ring = Message.objects.begin_delivery(task=task)
+    if must_ring:
         transaction.on_commit(delivery_bell.ring)
 
 

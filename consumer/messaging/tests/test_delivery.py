@@ -9,7 +9,6 @@ from django.db import (
     OperationalError,
     close_old_connections,
     connection,
-    transaction,
 )
 from django.test import TestCase, TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
@@ -251,14 +250,6 @@ class DatabaseAwayTests(DeliveryTestCase):
         base.deliver()
         self.assertEqual((len(hook.calls), len(base.attempts_of(message))), (1, 1))
 
-    def test_outcome_and_attempt_are_recorded_together_or_not_at_all(self):
-        message = finished()
-        impossible = base.Hook(lambda url: replace(answer(200), ms=-1))
-        posting = mock.patch.object(delivery.http, "post", impossible)
-        with posting, self.assertRaises(IntegrityError), transaction.atomic():
-            base.deliver()
-        self.assertEqual(self.states(message), [State.DELIVERING])
-
 
 class ShutdownTests(DeliveryTestCase):
     def test_a_drain_that_is_stopped_leaves_open_sends_to_their_leases(self):
@@ -314,9 +305,22 @@ class RingTests(DeliveryTestCase):
         self.assertIn(services.delivery_bell.ring, callbacks)
 
 
-class LostConnectionTests(TransactionTestCase):
-    def test_a_connection_lost_while_results_are_posted_loses_none_of_their_answers(self):
+class CommitTests(TransactionTestCase):
+    """Without the transaction of a test around them, which would undo what is left behind."""
+
+    def setUp(self):
         base.fresh(self)
+
+    def test_outcome_and_attempt_are_recorded_together_or_not_at_all(self):
+        message = finished()
+        impossible = base.Hook(lambda url: replace(answer(200), ms=-1))
+        posting = mock.patch.object(delivery.http, "post", impossible)
+        with posting, self.assertRaises(IntegrityError):
+            base.deliver()
+        message.refresh_from_db()
+        self.assertEqual(message.state, State.DELIVERING)
+
+    def test_a_connection_lost_while_results_are_posted_loses_none_of_their_answers(self):
         message = finished()
         hook = base.webhook_answers(self, 200)
         delivery.sends()._begin()

@@ -228,6 +228,15 @@ class WaitingTests(HostTestCase):
         self.probe_is_due()
         self.assertTrue(hosts.take_probe(seen))
 
+    def test_what_another_process_took_while_a_statement_waited_is_left_to_it(self):
+        """Its lease ends later than one from the statement's own time."""
+        row = self.row(due_at=hosts.SecondsFromNow(hosts.LEASE + 1))
+        Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(hosts.LEASE + 1))
+        self.assertFalse(hosts.take_probe(self.host()))
+        self.assertEqual(list(hosts.rows_of(self.host().pk, probing=True)), [])
+        base.due_in(row, hosts.LEASE + 60)
+        self.assertEqual(list(hosts.rows_of(self.host().pk, probing=True)), [row])
+
 
 class DrainTests(HostTestCase):
     """The breaker as the drain sees it."""
