@@ -11,6 +11,8 @@ from e2e.waiting import until
 
 MANY = 200
 CONSUMER = ("consumer-web", "consumer-worker", "consumer-webhooks")
+# A killed process refuses a connection, or leaves its answer without an end.
+UNANSWERED = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
 class PipelineTests(StackTestCase):
@@ -81,7 +83,7 @@ class PipelineTests(StackTestCase):
         def posted() -> Json | None:
             try:
                 return self.producer.post_order(ORDER, idempotency_key=key)
-            except requests.ConnectionError:  # the producer itself is being started again
+            except UNANSWERED:
                 return None
 
         return until(posted, within=30, what="an answer to a posted order")
