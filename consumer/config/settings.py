@@ -32,7 +32,7 @@ WEBHOOK_ALLOWED_ORIGINS = env.items(
 WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
     "WEBHOOK_SIGNING_SECRETS", "whsec_aW5zZWN1cmUtZGV2ZWxvcG1lbnQ="
 )
-WEBHOOK_THREADS = int(env.number("WEBHOOK_THREADS", 32))
+WEBHOOK_THREADS = int(env.number("WEBHOOK_THREADS", 64))
 SCOPED_KEY_MODEL = "messaging.TaskAPIKey"
 RETENTION_DAYS = env.number("RETENTION_DAYS", 30)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")

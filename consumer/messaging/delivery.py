@@ -70,11 +70,12 @@ class Sends:
         self.ended = 0
 
     def step(self) -> int:
-        """Begin what is due, as far as threads are free, then wait a moment for sends to end.
+        """Begin what is due, as far as threads are free, and wait a moment for sends to end.
 
         Returns 0 when nothing is due or on its way.
         """
-        self._begin()
+        if not self.open:
+            self._begin()
         if not self.open:
             return 0
         handled = len(self.open)
@@ -83,23 +84,34 @@ class Sends:
         done, rest = wait(self.open, timeout=patience, return_when=FIRST_COMPLETED)
         if done and rest:  # those that end together are recorded together
             done, _ = wait(self.open, timeout=LINGER)
-        if done and not stopping.is_set():
+        if not stopping.is_set():
             self._end(done)
         return handled
 
     def _end(self, done: "set[Future[http.Answer]]") -> None:
+        """Record what has ended, and begin what is due in its place.
+
+        Begin first, so that receivers work while it is recorded; but where a send failed, its host
+        may be one to leave alone.
+        """
         # In the order they were claimed, so that the last one's host is the one read last.
         ended = {future: send for future, send in self.open.items() if future in done}
         for future in ended:
             del self.open[future]
         answers = [(send, _answer_of(send.message, future)) for future, send in ended.items()]
+        all_well = all(webhook.host_works(answer) for _, answer in answers)
         try:
-            _record(answers)
+            if all_well:
+                self._begin()
+            if answers:
+                _record(answers)
         except (OperationalError, InterfaceError):
             self.open |= ended  # the next drain records them, if their leases last so long
             raise
         self.ended += len(ended)
         _note(answers)
+        if not all_well:
+            self._begin()
 
     def _begin(self) -> None:
         claimed = self._claim()

@@ -55,6 +55,22 @@ class DrainTests(DeliveryTestCase):
         self.assertEqual(delivery.deliver_due(), 30)
         self.assertEqual((len(hook.calls), base.count(state=State.DELIVERED)), (30, 30))
 
+    def test_the_next_ones_are_posted_while_those_before_them_are_recorded(self):
+        for number in range(delivery.share() + 1):
+            finished(order_key=f"K{number}")
+        hook = base.webhook_answers(self, 200)
+        sends = delivery.Sends()
+        sends._begin()
+        posted = []
+
+        def record(*args):
+            delivery.wait(sends.open)
+            posted.append(len(hook.calls))
+
+        with mock.patch.object(delivery, "record", record):
+            sends._end(delivery.wait(sends.open).done)
+        self.assertEqual(posted, [delivery.share() + 1])
+
     @override_settings(WEBHOOK_THREADS=2)
     def test_no_more_is_claimed_than_there_are_threads(self):
         for number in range(5):

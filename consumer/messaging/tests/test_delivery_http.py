@@ -7,7 +7,7 @@ from unittest import mock
 from django.test import TestCase
 
 from chassis import connections, http, worker
-from messaging import delivery
+from messaging import delivery, hosts
 from messaging.models import State
 from messaging.tests import base
 from messaging.tests.base import finished
@@ -173,23 +173,24 @@ class HostsApartTests(RealServerTestCase):
 
     def test_a_host_that_hangs_holds_up_no_other_and_only_its_share_of_threads(self):
         hanging, good = self.peer(hangs), self.peer(answers(200))
-        self.rows(hanging, 40)
+        self.rows(hanging, 2 * delivery.share())
         self.rows(good, 20)
         self.step_until(lambda: base.count(state=State.DELIVERED) == 20)
         self.assertEqual(
             {send.host.name for send in delivery.sends().open.values()}, {hanging.origin}
         )
-        self.assertLessEqual(len(hanging.received), 8)
-        self.assertEqual(len(delivery.sends().open), 8)
+        self.assertLessEqual(len(hanging.received), delivery.share())
+        self.assertEqual(len(delivery.sends().open), delivery.share())
         hanging.closing.set()
         self.step_until(lambda: not delivery.sends().open)
 
     def test_a_host_that_is_dead_holds_up_no_other(self):
         dead, good = self.peer(drops), self.peer(answers(200))
-        self.rows(dead, 40)
+        self.rows(dead, 3 * delivery.share())
         self.rows(good, 20)
         self.step_until(lambda: base.count(state=State.DELIVERED) == 20)
-        self.assertLess(len(dead.received), 8 + 5)  # its share, refilled until the fifth failure
+        # Its share, refilled until the fifth failure.
+        self.assertLess(len(dead.received), delivery.share() + hosts.FAILURES)
 
     def test_a_thread_that_is_free_takes_the_next_row_while_others_wait(self):
         go_on = threading.Semaphore(0)
@@ -199,13 +200,14 @@ class HostsApartTests(RealServerTestCase):
             handler.answer(200)
 
         peer = self.peer(one_by_one)
-        self.rows(peer, 10)
-        self.step_until(lambda: len(peer.received) == 8)
+        share = delivery.share()
+        self.rows(peer, share + 2)
+        self.step_until(lambda: len(peer.received) == share)
         go_on.release()
-        self.step_until(lambda: len(peer.received) == 9)
+        self.step_until(lambda: len(peer.received) == share + 1)
         self.assertEqual(base.count(state=State.DELIVERED), 1)
-        go_on.release(9)
-        self.step_until(lambda: base.count(state=State.DELIVERED) == 10)
+        go_on.release(share + 1)
+        self.step_until(lambda: base.count(state=State.DELIVERED) == share + 2)
 
 
 class CutTests(RealServerTestCase):

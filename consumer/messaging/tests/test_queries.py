@@ -11,7 +11,7 @@ from messaging.tests.base import PROCESS, SEND, TASKS, accept, body, finished, n
 
 TRANSACTION = 2  # what begins and ends one
 POSTGRESQL = connection.vendor == "postgresql"
-DELIVERY = 4 if POSTGRESQL else 5 + TRANSACTION
+DELIVERY = 5 if POSTGRESQL else 6 + TRANSACTION
 
 
 class RequestTests(TestCase):
@@ -86,8 +86,8 @@ class WorkerTests(TransactionTestCase):
         with self.assertNumQueries(1 if POSTGRESQL else 2 + TRANSACTION):
             results.store(message.task.task_id, status="SUCCESS", result='"x"')
 
-    def test_a_delivery_takes_four_or_seven_whether_of_one_or_of_many(self):
-        """The hosts, a claim, the results; outcomes and attempts."""
+    def test_a_delivery_takes_five_or_eight_whether_of_one_or_of_many(self):
+        """The hosts, a claim, the results; what is due next; outcomes and attempts."""
         base.webhook_answers(self, 200)
         for count in (1, 8):
             for _ in range(count):
@@ -95,8 +95,7 @@ class WorkerTests(TransactionTestCase):
             sends = delivery.Sends()
             with self.subTest(count), self.assertNumQueries(DELIVERY):
                 sends._begin()
-                delivery.wait(sends.open)
-                sends._end(set(sends.open))
+                sends._end(delivery.wait(sends.open).done)
             self.assertEqual(base.count(state=State.DELIVERING), 0)
 
     def test_failures_take_two_more_for_their_host(self):
@@ -106,8 +105,7 @@ class WorkerTests(TransactionTestCase):
         sends = delivery.Sends()
         with self.assertNumQueries(DELIVERY + 2):
             sends._begin()
-            delivery.wait(sends.open)
-            sends._end(set(sends.open))
+            sends._end(delivery.wait(sends.open).done)
 
     def test_a_sweep_takes_three_whether_of_one_or_of_many(self):
         """A claim, the tasks, the record."""
