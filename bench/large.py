@@ -66,9 +66,16 @@ def print_cpu(empty: Stack, large: Stack) -> None:
 def print_pages(stack: Stack, service: str) -> None:
     pages = ask(stack, service, "bench.pages")
     failed = [page for page in pages if page["status"] >= 400]
-    slow = [page for page in pages if page["ms"] > LIMIT]
-    print(f"\n{service}: {len(pages)} pages, {len(slow)} over {LIMIT:.0f} ms; the slowest, in ms")
-    print("  whole    CPU queries  slowest query")
+    print(f"\n{service}: {len(pages)} pages")
+    for kind in ("api", "admin"):
+        found = [page for page in pages if page["address"].startswith(f"/{kind}/")]
+        slow = sum(page["ms"] > LIMIT for page in found)
+        slowest, queries = (max(page[key] for page in found) for key in ("ms", "queries_ms"))
+        print(
+            f"  /{kind}/: {len(found)}, {slow} over {LIMIT:.0f} ms, the slowest {slowest:.1f}; "
+            f"a page's queries at most {queries:.1f} ms"
+        )
+    print("the slowest, in ms\n  whole    CPU queries  slowest query")
     for page in sorted(pages, key=lambda page: -page["ms"])[:SHOWN] + failed:
         times = f"{page['ms']:7.1f} {page['cpu_ms']:6.1f} {page['queries_ms']:7.1f}"
         name = " ".join(filter(None, (page["who"], page["address"][:110])))

@@ -16,7 +16,7 @@ from e2e.client import Consumer
 from e2e.stack import Stack
 from e2e.waiting import until
 
-WAIT_SECONDS = 0.2
+WAIT_SECONDS = 0.4
 WORKER = "consumer-webhooks"
 AIM = 1.7
 

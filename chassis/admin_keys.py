@@ -15,12 +15,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import AbstractAPIKey
-from unfold.admin import checkbox
 from unfold.decorators import action, display
 from unfold.forms import PaginationInlineFormSet
 
 from chassis.admin import ReadOnlyAdmin, ReadOnlyInline
-from chassis.admin_lists import badge
+from chassis.admin_lists import badge, tick_box
 
 STATES = ("usable", "expired", "revoked")
 
@@ -67,7 +66,7 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
 
     @display(description=ReadOnlyAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: AbstractAPIKey) -> str:
-        return checkbox.render(ACTION_CHECKBOX_NAME, obj.prefix)
+        return tick_box(obj.prefix)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         prefixes = request.POST.getlist(ACTION_CHECKBOX_NAME)

@@ -28,7 +28,7 @@ LEASE = 30.0  # seconds; longer than any send takes (chassis.http ends one after
 LOOK_AGAIN = (
     0.025  # seconds; longer than a bell keeps quiet, so that a coalesced ring is not missed
 )
-GATHER = 0.05  # seconds; rows that come faster than one at a time are worth a wait for more
+GATHER = 0.025  # seconds; rows that come faster than one at a time are worth a wait for more
 DRAIN_SECONDS = 5.0
 
 
