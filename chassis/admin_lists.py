@@ -135,8 +135,8 @@ class LargeTableAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     sortable_by = ()
-    list_per_page = 25  # to render a row costs a millisecond
-    list_max_show_all = 25
+    list_per_page = 20  # to render a row costs a millisecond
+    list_max_show_all = 20
     list_disable_select_all = True
 
     @display(description=ModelAdmin.action_checkbox.short_description)

@@ -26,7 +26,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_per_page = 25
+    list_per_page = 20
 
 
 @admin.register(Group)

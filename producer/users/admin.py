@@ -41,7 +41,7 @@ class CustomUserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("username", "email")
     ordering = ("-date_joined",)
-    list_per_page = 25
+    list_per_page = 20
     readonly_fields = ("last_login", "date_joined")
     actions = ("close_accounts",)
     add_fieldsets = (
@@ -90,7 +90,7 @@ class TokenAdmin(RawTokenAdmin, ModelAdmin):
     fields = readonly_fields = ("masked", "user", "created")
     search_fields = ("user__username", "user__email")
     list_select_related = ("user",)
-    list_per_page = 25
+    list_per_page = 20
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
