@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from chassis.admin_keys import KeyAdmin
+from chassis.admin_lists import ROWS_A_PAGE
 from chassis.admin_login import AdminLoginForm
 from messaging.models import ThrottleCount
 
@@ -26,7 +27,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_per_page = 20
+    list_per_page = ROWS_A_PAGE
 
 
 @admin.register(Group)
