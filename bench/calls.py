@@ -31,7 +31,7 @@ application = get_wsgi_application()
 
 
 def post(path: str, body: Any, authorization: str) -> Any:
-    """A request as gunicorn hands it over; returns the JSON that answers it."""
+    """A request as the web server hands it over; returns the JSON that answers it."""
     given = json.dumps(body).encode()
     environ = {
         "REQUEST_METHOD": "POST",

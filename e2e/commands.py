@@ -44,7 +44,7 @@ def preparations(environments: Environments, logs: Path) -> list[Child]:
 
 
 def _web(origin: str) -> str:
-    return f"gunicorn -c ../chassis/gunicorn.py -b {origin.removeprefix('http://')} config.wsgi"
+    return f"manage serve {origin.removeprefix('http://')}"
 
 
 def _worker(name: str, pool: str, queues: str) -> str:

@@ -10,7 +10,7 @@ RANGE = range(20_000, 32_000)
 
 def is_free(port: int) -> bool:
     with socket.socket() as listener:
-        # As gunicorn does: connections that linger after a restart don't count.
+        # As servers do: connections that linger after a restart don't count.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))

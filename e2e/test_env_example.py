@@ -22,6 +22,7 @@ NOT_OURS = {"DJANGO_SETTINGS_MODULE", "FUZZ_BODIES"}  # Django's, and the tests'
 def read_by(service: str) -> set[str]:
     """The variables that a service's settings, and the chassis, read by name."""
     files = [*ROOT.glob(f"{service}/config/*.py"), *ROOT.glob("chassis/*.py")]
+    files += ROOT.glob("chassis/management/commands/*.py")
     return {name for file in files for name in names_in(file)} - NOT_OURS
 
 

@@ -53,6 +53,16 @@ class EnvironmentTests(TestCase):
             env.signing_secrets("BAD", "")
         self.assertNotIn("whsec_a", str(stopped.exception))
 
+    def test_a_web_process_waits_shorter_for_a_lock_than_a_worker(self) -> None:
+        url = "postgres://127.0.0.1/shop"
+        for command, variables, expected in (
+            ("serve", {}, 500),
+            ("worker", {}, 20000),
+            ("serve", {"DATABASE_PATIENCE": "2"}, 2000),
+        ):
+            options = self.environment(command, DATABASE_URL=url, **variables).database()["OPTIONS"]
+            self.assertIn(f"lock_timeout={expected} ", options["options"], command)
+
     def test_a_flag_is_on_or_off_and_what_is_neither_stops_the_start(self) -> None:
         env = self.environment(A="Yes", B="0", C="", D="ture")
         self.assertEqual(

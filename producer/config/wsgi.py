@@ -1,4 +1,4 @@
-"""What gunicorn runs."""
+"""What a WSGI server runs; ours is `manage.py serve`."""
 
 import os
 

@@ -1,0 +1,99 @@
+"""`manage.py serve`: the service's web process, as production runs it."""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.urls import get_resolver
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from chassis.commands import REFUSED
+from chassis.commands import Command as BaseCommand
+
+GRACE = 8  # seconds for open requests at SIGTERM, of the 10 that a container is given to stop
+# The server's lines go where the service's own go, in its form, and nothing else is set up anew.
+LOGGING = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
+
+
+class Command(BaseCommand):
+    help = (
+        "Serve the service over HTTP at HOST:PORT until SIGTERM. WEB_WORKERS processes, each of "
+        "WEB_THREADS threads, do the work; one that dies is replaced at once."
+    )
+    examples = ("127.0.0.1:7000", "0.0.0.0:7000")
+    exit_codes = {0: "stopped by SIGTERM or Ctrl-C", REFUSED: "the address can't be used"}
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("address", metavar="HOST:PORT")
+
+    def handle(self, *args: Any, address: str, **options: Any) -> None:
+        host, port = _free(address)
+        # All is loaded before the first process is forked, so that the next one is there at once.
+        multiprocessing.set_start_method("fork", force=True)
+        application = without_environment(get_internal_wsgi_application())
+        _ = get_resolver().url_patterns
+
+        def load() -> Any:
+            threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+            return application
+
+        Server(
+            "",  # `load` says what is served
+            address=host,
+            port=port,
+            interface=Interfaces.WSGI,
+            http=HTTPModes.http1,
+            workers=int(os.environ.get("WEB_WORKERS", "1")),
+            blocking_threads=int(os.environ.get("WEB_THREADS", "8")),
+            blocking_threads_idle_timeout=600,
+            respawn_failed_workers=True,
+            workers_kill_timeout=GRACE,
+            log_level=LogLevels.error,  # a warning is that there are more threads than cores
+            log_dictconfig=LOGGING,
+        ).serve(target_loader=load, wrap_loader=False)
+
+
+def without_environment(application: Any) -> Any:
+    """A WSGI application as it is, for a server that mixes its own environment, secrets and all,
+    into each request.
+    """
+    inherited = tuple(os.environ)
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        for name in inherited:
+            environ.pop(name, None)
+        return application(environ, start_response)
+
+    return call
+
+
+def _free(address: str) -> tuple[str, int]:
+    """The host and the port to listen at. Raises CommandError where that can't be.
+
+    The server itself would share a taken port with another server, each getting a part of all
+    requests.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, int(port)), family=family).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise CommandError(f"Can't listen at {address}: {error}.") from None
+    return host, int(port)
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would go on serving, beside those of the next parent."""
+    parent: Any = multiprocessing.parent_process()
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

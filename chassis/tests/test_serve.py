@@ -1,0 +1,104 @@
+"""The web process: who answers when one of its processes dies, and what each can see."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import TestCase
+from urllib.request import urlopen
+
+from chassis.management.commands import serve
+
+SECONDS = 20.0  # for a condition to come true, on a busy machine
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (answer := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not come true")
+        time.sleep(0.02)
+    return answer
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether it runs: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class ServeTests(TestCase):
+    def setUp(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    def start(self) -> "subprocess.Popen[str]":
+        """`manage.py serve`, as soon as it answers."""
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", self.address],
+            env={**os.environ, "DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        until(self.answers)
+        return process
+
+    def answers(self) -> bool:
+        try:
+            with urlopen(f"http://{self.address}/health/live", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def test_a_process_that_is_killed_is_replaced_by_one_that_has_all_loaded(self) -> None:
+        server = self.start()
+        [first] = children_of(server.pid)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not is_alive(first))
+        until(self.answers)
+        [second] = children_of(server.pid)
+        self.assertNotEqual(first, second)
+        server.terminate()
+        self.assertEqual(server.wait(SECONDS), 0)
+
+    def test_no_process_outlives_its_server(self) -> None:
+        server = self.start()
+        [worker] = children_of(server.pid)
+        server.kill()
+        until(lambda: not is_alive(worker))
+
+    def test_an_address_that_is_taken_is_said_in_one_line(self) -> None:
+        self.start()
+        second = subprocess.run(
+            [sys.executable, "manage.py", "serve", self.address],
+            env={**os.environ, "DEBUG": "1"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        self.assertEqual(second.returncode, 1)
+        self.assertRegex(second.stderr, rf"\ACommandError: Can't listen at {self.address}: .*\n\Z")
+
+    def test_a_request_does_not_carry_the_servers_environment(self) -> None:
+        os.environ["A_SECRET"] = "x"
+        self.addCleanup(os.environ.pop, "A_SECRET")
+        seen: dict[str, Any] = {}
+        serve.without_environment(lambda environ, start: seen.update(environ))(
+            {**os.environ, "PATH_INFO": "/"}, None
+        )
+        self.assertEqual(seen, {"PATH_INFO": "/"})
