@@ -11,6 +11,8 @@ from django.db import connection, connections, models, transaction
 
 from chassis import sql
 
+FEW = 8  # children with whom a statement is kept prepared: there is one for each number of them
+
 
 def insert(rows: Sequence[models.Model], **computed: str) -> None:
     """Insert rows of one model in one statement, without signals; `computed` are columns that are
@@ -57,9 +59,9 @@ def insert_family(parent: models.Model, children: Sequence[models.Model], link: 
             f"WITH parent AS ({into.statement(1)} {into.returning}), "  # noqa: S608  # our own names
             f"children AS ({their.statement(len(children))}) SELECT * FROM parent"
         )
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*into.values([parent]), *their.values(children)])
-            into.fill(parent, cursor.fetchone())
+        values = [*into.values([parent]), *their.values(children)]
+        [found] = sql.execute(statement, values, prepared=len(children) <= FEW)
+        into.fill(parent, found)
     else:
         with transaction.atomic():
             insert([parent])

@@ -61,15 +61,17 @@ class Prepared(Generic[Row]):
         return sql, tuple(kept), Reader(queryset.model, columns, attributes)
 
 
-def execute(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Execute a statement whose text stays the same, and answer its rows.
+def execute(
+    statement: str, params: Sequence[Any], *, prepared: bool = True
+) -> list[tuple[Any, ...]]:
+    """Execute a statement, and answer its rows; it is `prepared` where its text stays the same.
 
-    On PostgreSQL it is planned once a connection, for any values of the parameters. So what a
-    partial index depends on must be in its text.
+    On PostgreSQL that one is planned once a connection, for any values of the parameters. So what
+    a partial index depends on must be in its text.
     """
     database: Any = connections[connection.alias]
     with database.cursor() as cursor:
-        if database.vendor == "postgresql":
+        if prepared and database.vendor == "postgresql":
             statement = database.prepared(statement)
         cursor.execute(statement, params)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
