@@ -28,7 +28,7 @@ from messaging.models import DeliveryAttempt, Host, Message, State, deliveries
 
 SLOW, STUCK = 30, 300  # seconds
 CHART_COLOURS = STATES | {State.DELIVERING: "primary"}  # a bar has no word on it
-SAMPLE = 1000  # delivered messages
+SAMPLE = 500  # delivered messages
 
 
 def add_to(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
