@@ -177,7 +177,8 @@ def connect(call: Call, host: str, port: int) -> socket.socket:
             # A dead address must not use up the time of those after it.
             sock.settimeout(_left(end) / (len(addresses) - tried))
             sock.connect(address)
-            sock.settimeout(_left(end))
+            # For TLS. Where the call's own end comes first, the watchdog is the one to end it.
+            sock.settimeout(_left(end) if end < call.deadline else None)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             call.fresh = True
             return sock
