@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import TestCase
+from unittest.mock import patch
 from urllib.request import urlopen
+
+from django.core.management import CommandError, call_command
 
 from chassis.management.commands import serve
 
@@ -64,7 +67,7 @@ class ServeTests(TestCase):
         except OSError:
             return False
 
-    def test_a_process_that_is_killed_is_replaced_by_one_that_has_all_loaded(self) -> None:
+    def test_a_process_that_is_killed_is_replaced(self) -> None:
         server = self.start()
         [first] = children_of(server.pid)
         os.kill(first, signal.SIGKILL)
@@ -94,11 +97,26 @@ class ServeTests(TestCase):
         self.assertEqual(second.returncode, 1)
         self.assertRegex(second.stderr, rf"\ACommandError: Can't listen at {self.address}: .*\n\Z")
 
+    def test_a_name_is_an_address_to_listen_at(self) -> None:
+        self.assertEqual(serve._free("localhost:0")[0], "127.0.0.1")
+
+    def test_what_is_no_address_is_said_in_one_line(self) -> None:
+        for address in ("nonsense", "127.0.0.1:", "127.0.0.1:99999", "300.0.0.1:80"):
+            with self.assertRaisesRegex(CommandError, rf"\ACan't listen at {address}: .*\.\Z"):
+                serve._free(address)
+
     def test_a_request_does_not_carry_the_servers_environment(self) -> None:
-        os.environ["A_SECRET"] = "x"
-        self.addCleanup(os.environ.pop, "A_SECRET")
         seen: dict[str, Any] = {}
-        serve.without_environment(lambda environ, start: seen.update(environ))(
-            {**os.environ, "PATH_INFO": "/"}, None
-        )
-        self.assertEqual(seen, {"PATH_INFO": "/"})
+        secret = {"A_SECRET": "x", "HTTP_HOST": "y"}
+        with (
+            patch.dict(os.environ, secret),
+            patch.object(
+                serve, "get_internal_wsgi_application", lambda: lambda e, _: seen.update(e)
+            ),
+            patch.object(serve, "_end_with_parent"),
+            patch.object(serve, "Server") as server,
+        ):
+            call_command("serve", "127.0.0.1:0")
+            application = server.return_value.serve.call_args.kwargs["target_loader"]()
+            application({**os.environ, "PATH_INFO": "/", "HTTP_HOST": "shop"}, None)
+        self.assertEqual(seen, {"PATH_INFO": "/", "HTTP_HOST": "shop"})

@@ -31,7 +31,7 @@ def kill_child_repeatedly(name: str, stage: Stage) -> None:
     """SIGKILL of one of the processes that a main process has forked."""
     for _ in range(2 * TIMES):
         stage.kill_child(name)
-        stage.some_time(1.0, 2.5)  # of two, one works while the other starts
+        stage.some_time(1.0, 7.0)  # a web server replaces one, but ends at the next within 5.5 s
     stage.ready(name)
 
 

@@ -1,10 +1,12 @@
 """`manage.py serve`: the service's web process, as production runs it."""
 
+import logging
 import multiprocessing
 import os
 import signal
 import socket
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,12 +14,15 @@ from django.core.management.base import CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.urls import get_resolver
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
 from chassis.commands import REFUSED
 from chassis.commands import Command as BaseCommand
 
+KEEP_ALIVE = 75_000  # ms that a connection may be idle: longer than proxies keep theirs
+HEADERS = 64 * 1024  # bytes of a request's headers at most
 GRACE = 8  # seconds for open requests at SIGTERM, of the 10 that a container is given to stop
 # The server's lines go where the service's own go, in its form, and nothing else is set up anew.
 LOGGING = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
@@ -26,10 +31,14 @@ LOGGING = {"incremental": True, "formatters": {}, "handlers": {}, "loggers": {}}
 class Command(BaseCommand):
     help = (
         "Serve the service over HTTP at HOST:PORT until SIGTERM. WEB_WORKERS processes, each of "
-        "WEB_THREADS threads, do the work; one that dies is replaced at once."
+        "WEB_THREADS threads, do the work; one that dies is replaced at once. Where one dies again "
+        "within 5 seconds, the server ends."
     )
     examples = ("127.0.0.1:7000", "0.0.0.0:7000")
-    exit_codes = {0: "stopped by SIGTERM or Ctrl-C", REFUSED: "the address can't be used"}
+    exit_codes = {
+        0: "stopped by SIGTERM or Ctrl-C",
+        REFUSED: "the address can't be used, or its processes die again and again",
+    }
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,31 +55,36 @@ class Command(BaseCommand):
             threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
             return application
 
-        Server(
+        server = Server(
             "",  # `load` says what is served
             address=host,
             port=port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(KEEP_ALIVE, max_buffer_size=HEADERS),
             workers=int(os.environ.get("WEB_WORKERS", "1")),
             blocking_threads=int(os.environ.get("WEB_THREADS", "8")),
             blocking_threads_idle_timeout=600,
             respawn_failed_workers=True,
             workers_kill_timeout=GRACE,
-            log_level=LogLevels.error,  # a warning is that there are more threads than cores
+            log_level=LogLevels.error,
             log_dictconfig=LOGGING,
-        ).serve(target_loader=load, wrap_loader=False)
+        )
+        # Not before: it would warn of more threads than cores, which is as it should be.
+        server.on_startup(lambda: logging.getLogger("_granian").setLevel(logging.WARNING))
+        server.serve(target_loader=load, wrap_loader=False)
 
 
 def without_environment(application: Any) -> Any:
     """A WSGI application as it is, for a server that mixes its own environment, secrets and all,
     into each request.
     """
-    inherited = tuple(os.environ)
+    inherited = tuple(os.environ.items())
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
-        for name in inherited:
-            environ.pop(name, None)
+        for name, value in inherited:
+            if environ.get(name) == value:  # else the request has one of its own
+                del environ[name]
         return application(environ, start_response)
 
     return call
@@ -86,10 +100,11 @@ def _free(address: str) -> tuple[str, int]:
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, int(port)), family=family).close()
+        with socket.create_server((host, int(port)), family=family) as taken:
+            found: tuple[str, int] = taken.getsockname()[:2]  # a name is an address by now
+            return found
     except (OSError, ValueError, OverflowError) as error:
         raise CommandError(f"Can't listen at {address}: {error}.") from None
-    return host, int(port)
 
 
 def _end_with_parent() -> None:
@@ -97,3 +112,5 @@ def _end_with_parent() -> None:
     parent: Any = multiprocessing.parent_process()
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)  # open requests may end; one that never does would keep it
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -91,3 +91,13 @@ class FamilyTests(TransactionTestCase):
         self.assertEqual(Order.objects.count(), 1)
         insertion.insert_family(order, items[:1], "order")
         self.assertEqual(Order.objects.get(pk=order.pk).items.get().item_name, "n")
+
+    def test_each_number_of_children_is_stored_with_their_parent_again_and_again(self):
+        user = make_user()
+        for count in (1, insertion.FEW, insertion.FEW + 1, 1, insertion.FEW, insertion.FEW + 1):
+            order = Order(user=user, address="a", phone_number="+21658741196", total_paid=1)
+            order.currency, order.message = "TND", {}
+            items = [OrderItem(item_name="n", price=1, quantity=n + 1) for n in range(count)]
+            insertion.insert_family(order, items, "order")
+            stored = Order.objects.get(pk=order.pk).items.values_list("quantity", flat=True)
+            self.assertEqual(sorted(stored), list(range(1, count + 1)))
