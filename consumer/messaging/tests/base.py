@@ -254,6 +254,7 @@ class Peer(ThreadingHTTPServer):
     """An HTTP server on a free port, whose every POST runs `script`."""
 
     daemon_threads = True
+    request_queue_size = 128  # of 5, the rest of a host's share would wait for seconds to connect
 
     def __init__(self, script: Script) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
