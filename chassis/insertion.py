@@ -11,7 +11,8 @@ from django.db import connection, connections, models, transaction
 
 from chassis import sql
 
-FEW = 8  # children with whom a statement is kept prepared: there is one for each number of them
+# Children with whom a statement is kept prepared: there is one for each number of them.
+MOST_PREPARED = 8
 
 
 def insert(rows: Sequence[models.Model], **computed: str) -> None:
@@ -60,7 +61,7 @@ def insert_family(parent: models.Model, children: Sequence[models.Model], link: 
             f"children AS ({their.statement(len(children))}) SELECT * FROM parent"
         )
         values = [*into.values([parent]), *their.values(children)]
-        [found] = sql.execute(statement, values, prepared=len(children) <= FEW)
+        [found] = sql.execute(statement, values, prepared=len(children) <= MOST_PREPARED)
         into.fill(parent, found)
     else:
         with transaction.atomic():

@@ -21,7 +21,9 @@ from granian.server import Server
 from chassis.commands import REFUSED
 from chassis.commands import Command as BaseCommand
 
-KEEP_ALIVE = 75_000  # ms that a connection may be idle: longer than proxies keep theirs
+# ms for a request's headers to come, which the next request of a kept connection has too: longer
+# than proxies keep theirs.
+KEEP_ALIVE = 75_000
 HEADERS = 64 * 1024  # bytes of a request's headers at most
 GRACE = 8  # seconds for open requests at SIGTERM, of the 10 that a container is given to stop
 # The server's lines go where the service's own go, in its form, and nothing else is set up anew.
@@ -61,7 +63,7 @@ class Command(BaseCommand):
             port=port,
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(KEEP_ALIVE, max_buffer_size=HEADERS),
+            http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE, max_buffer_size=HEADERS),
             workers=int(os.environ.get("WEB_WORKERS", "1")),
             blocking_threads=int(os.environ.get("WEB_THREADS", "8")),
             blocking_threads_idle_timeout=600,

@@ -81,10 +81,14 @@ class InsertTests(TestCase):
 class FamilyTests(TransactionTestCase):
     """Without the transaction of a test around it, which would undo what it leaves."""
 
+    def order_of(self, user):
+        order = Order(user=user, address="a", phone_number="+21658741196", total_paid=1)
+        order.currency, order.message = "TND", {}
+        return order
+
     def test_a_family_is_stored_whole_or_not_at_all(self):
         made = make_order(make_user())
-        order = Order(user=made.user, address="a", phone_number="+21658741196", total_paid=1)
-        order.currency, order.message = "TND", {}
+        order = self.order_of(made.user)
         items = [OrderItem(item_name="n", price=1, quantity=quantity) for quantity in (1, 0)]
         with self.assertRaises(IntegrityError):
             insertion.insert_family(order, items, "order")
@@ -94,9 +98,9 @@ class FamilyTests(TransactionTestCase):
 
     def test_each_number_of_children_is_stored_with_their_parent_again_and_again(self):
         user = make_user()
-        for count in (1, insertion.FEW, insertion.FEW + 1, 1, insertion.FEW, insertion.FEW + 1):
-            order = Order(user=user, address="a", phone_number="+21658741196", total_paid=1)
-            order.currency, order.message = "TND", {}
+        most = insertion.MOST_PREPARED
+        for count in (1, most, most + 1, 1, most, most + 1):
+            order = self.order_of(user)
             items = [OrderItem(item_name="n", price=1, quantity=n + 1) for n in range(count)]
             insertion.insert_family(order, items, "order")
             stored = Order.objects.get(pk=order.pk).items.values_list("quantity", flat=True)
