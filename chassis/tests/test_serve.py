@@ -46,16 +46,15 @@ class ServeTests(TestCase):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
 
-    def start(self) -> "subprocess.Popen[str]":
+    def start(self) -> "subprocess.Popen[bytes]":
         """`manage.py serve`, as soon as it answers."""
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", self.address],
             env={**os.environ, "DEBUG": "1", "DATABASE_URL": "sqlite://:memory:"},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=subprocess.DEVNULL,  # a pipe would be held open by what outlives the server
         )
-        self.addCleanup(process.communicate)
+        self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         until(self.answers)
         return process
