@@ -61,16 +61,20 @@ def send(
     amqp, task_id = current_app.amqp, task_id or str(uuid4())
     message = amqp.as_task_v2(task_id, task, args, kwargs, argsrepr="", kwargsrepr="")
     with amqp.producer_pool.acquire(block=True) as producer:
+        connection: Any = producer.connection
+        declared = connection.declared_entities  # kombu empties it when it connects anew
+        missing = [] if queue in declared else [amqp.queues[queue]]
         producer.publish(
             message.body,
             routing_key=queue,
-            declare=[amqp.queues[queue]],
+            declare=missing,  # one that is known would cost a fifth of all this
             headers={**message.headers, **(headers or {})},
             retry=True,
             retry_policy=current_app.conf.task_publish_retry_policy,
             **message.properties,
             **properties,
         )
+        declared.update(each.name for each in missing)
 
 
 class Bell:

@@ -22,7 +22,9 @@ def processes(
         "producer-web": _web(producer),
         "consumer-web": _web(consumer),
         "producer-worker": _worker("producer-worker", "-P threads -c 1", dispatch),
-        "consumer-worker": _worker("consumer-worker", "-P prefork -c 2", f"{process},{sweep}"),
+        "consumer-worker": _worker(
+            "consumer-worker", "-P prefork -c 2 --prefetch-multiplier=4", f"{process},{sweep}"
+        ),
         "consumer-webhooks": _worker("consumer-webhooks", "-P threads -c 1", webhooks),
     }
     return [_child(name, command.split(), environments, logs) for name, command in commands.items()]

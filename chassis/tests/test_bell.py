@@ -90,6 +90,18 @@ class HeardTests(TestCase):
             message = next(filter(None, looks))
             self.assertEqual(message.headers["task"], TASK)
 
+    def test_a_queue_that_went_with_its_broker_is_there_for_the_first_ring_after(self):
+        bell.Bell(TASK, QUEUE).ring()
+        with current_app.amqp.producer_pool.acquire(block=True) as producer:
+            producer.connection.close()
+        with current_app.connection_for_read() as broker:
+            queue = current_app.amqp.queues[bell.queue_name(QUEUE)](broker.default_channel)
+            queue.delete()
+            bell.Bell(TASK, QUEUE).ring()
+            looks = (queue.get(no_ack=True) for _ in range(10_000))
+            message = next(filter(None, looks))
+            self.assertEqual(message.headers["task"], TASK)
+
     def test_a_task_for_an_unknown_queue_is_not_collected_anywhere(self):
         with patch("chassis.bell._muted_until", 0.0), self.assertLogs("chassis.bell", "WARNING"):
             self.assertFalse(bell.publish(TASK, queue="mistyped"))

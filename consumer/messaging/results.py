@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 from billiard.exceptions import (
@@ -70,39 +71,41 @@ def _end(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """`_update` to a final state that has its message delivered as well: one statement, and so a
     transaction by itself. `must_ring` is what is left to the receiver.
     """
-    names, reader = sql.whole(TaskResult, connection.vendor)
-    statement, params = _updating(task_id, columns, names)
-    begin = Message.objects.begin_delivery_sql("ended.id", "FROM ended")
-    found = sql.execute(
-        f"WITH ended AS ({statement}), begun (ring) AS ({begin}) "  # noqa: S608  # our own text
-        "SELECT ended.*, (SELECT ring FROM begun) FROM ended",
-        params,
-    )
+    found = sql.execute(_ending(tuple(columns)), [*columns.values(), task_id])
     if not found:
         return None
     ((*raw, ring),) = found
-    (row,) = reader.read([raw])
+    (row,) = sql.whole(TaskResult, connection.vendor)[1].read([raw])
     row.must_ring = bool(ring)
     return row
 
 
+@cache
+def _ending(columns: tuple[str, ...]) -> str:
+    begin = Message.objects.begin_delivery_sql("ended.id", "FROM ended")
+    return (
+        f"WITH ended AS ({_updating(columns, connection.vendor)}), begun (ring) AS ({begin}) "  # noqa: S608  # our own text
+        "SELECT ended.*, (SELECT ring FROM begun) FROM ended"
+    )
+
+
 def _update(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """Write a task's row unless its state is final; returns it as it is now."""
-    names, reader = sql.whole(TaskResult, connection.vendor)
-    rows = sql.execute(*_updating(task_id, columns, names))
-    return next(iter(reader.read(rows)), None)
+    vendor = connection.vendor
+    rows = sql.execute(_updating(tuple(columns), vendor), [*columns.values(), task_id])
+    return next(iter(sql.whole(TaskResult, vendor)[1].read(rows)), None)
 
 
-def _updating(
-    task_id: str, columns: dict[str, str | None], returned: str
-) -> tuple[str, list[str | None]]:
-    final = sorted(states.READY_STATES)
-    statement = (
+@cache
+def _updating(columns: tuple[str, ...], vendor: str) -> str:
+    """Its parameters are the columns' values and the task's id."""
+    returned, _ = sql.whole(TaskResult, vendor)
+    final = ", ".join(f"'{state}'" for state in sorted(states.READY_STATES))
+    return (
         f"UPDATE {TaskResult._meta.db_table} SET date_done = {now_sql()}, "  # noqa: S608
-        f"{', '.join(f'{name} = %s' for name in columns)} WHERE task_id = %s "
-        f"AND status NOT IN ({', '.join(['%s'] * len(final))}) RETURNING {returned}"
+        f"{', '.join(f'{name} = %s' for name in columns)} "
+        f"WHERE task_id = %s AND status NOT IN ({final}) RETURNING {returned}"
     )
-    return statement, [*columns.values(), task_id, *final]
 
 
 def store_failure(task_id: str, error: Exception) -> bool:

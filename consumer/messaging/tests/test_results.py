@@ -186,6 +186,8 @@ class BackendTests(TransactionTestCase):
         def impossible(*args):
             return begin(*args).replace("'delivering'", "'nonsense'")
 
+        self.addCleanup(results._ending.cache_clear)  # the statement is kept
+        results._ending.cache_clear()
         failing = mock.patch.object(MessageQuerySet, "begin_delivery_sql", impossible)
         with failing, self.assertRaises(IntegrityError):
             self.backend.mark_as_done(self.task.task_id, "lost")
