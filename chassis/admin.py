@@ -116,7 +116,7 @@ class ReadOnlyInline(TabularInline):
     extra = 0
     max_num = 0
     can_delete = False
-    hide_title = True
+    template = "chassis/rows.html"
     ordering: tuple[str, ...] = ("-id",)
     per_page = 20
 

@@ -16,7 +16,6 @@ from django.utils import timezone
 from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import AbstractAPIKey
 from unfold.decorators import action, display
-from unfold.forms import PaginationInlineFormSet
 
 from chassis.admin import ReadOnlyAdmin, ReadOnlyInline
 from chassis.admin_lists import badge, tick_box
@@ -116,16 +115,9 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
         )
 
 
-class NoIdFormSet(PaginationInlineFormSet):
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        form.fields[self._pk_field.name].initial = None  # else it is in a hidden input
-
-
 class KeyInline(ReadOnlyInline):
     """The keys that open one row, on its page."""
 
-    formset = NoIdFormSet
     ordering = ("-created",)
     fields = readonly_fields = ("prefix", "name", "created", "expiry_date", "state")
     state = state
