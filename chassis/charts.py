@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from chassis.clock import Seconds
 
-NEWEST = 20_000  # rows
+NEWEST = 10_000  # rows; lists end there too
 DAY = timedelta(days=1)
 STEPS = (1, 10, 60, 300, 900, 3600)  # seconds that a bar may stand for
 BARS = 25  # at most

@@ -9,7 +9,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from chassis.admin_keys import KeyAdmin
-from chassis.admin_lists import ROWS_A_PAGE
+from chassis.admin_lists import ListAdmin
 from chassis.admin_login import AdminLoginForm
 from messaging.models import ThrottleCount
 
@@ -23,11 +23,10 @@ admin.site.unregister([APIKey, User, Group])  # plain, by their packages
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ListAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_per_page = ROWS_A_PAGE
 
 
 @admin.register(Group)

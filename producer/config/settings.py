@@ -81,6 +81,7 @@ SPECTACULAR_SETTINGS = spectacular(
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+USE_I18N = False  # one language: nothing is looked up in a catalogue
 FORMAT_MODULE_PATH = "chassis.formats"  # the admin shows times to the second, in UTC
 UNFOLD = unfold(
     title="Producer",

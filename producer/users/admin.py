@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import TokenProxy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from chassis.admin_lists import ROWS_A_PAGE
+from chassis.admin_lists import ListAdmin
 from chassis.admin_login import AdminLoginForm
 from users import services
 from users.models import AccessToken, CustomUser, ThrottleCount
@@ -32,7 +32,7 @@ admin.site.unregister([Group, TokenProxy])  # TokenProxy's pages show keys
 
 
 @admin.register(CustomUser)
-class CustomUserAdmin(DjangoUserAdmin, ModelAdmin):
+class CustomUserAdmin(DjangoUserAdmin, ListAdmin):
     """Accounts are closed, not deleted: their orders stay."""
 
     form = UserChangeForm
@@ -42,7 +42,6 @@ class CustomUserAdmin(DjangoUserAdmin, ModelAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser", "date_joined")
     search_fields = ("username", "email")
     ordering = ("-date_joined",)
-    list_per_page = ROWS_A_PAGE
     readonly_fields = ("last_login", "date_joined")
     actions = ("close_accounts",)
     add_fieldsets = (
@@ -91,7 +90,6 @@ class TokenAdmin(RawTokenAdmin, ModelAdmin):
     fields = readonly_fields = ("masked", "user", "created")
     search_fields = ("user__username", "user__email")
     list_select_related = ("user",)
-    list_per_page = ROWS_A_PAGE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
