@@ -17,6 +17,7 @@ from chassis.charts import Chart
 
 MOST_COUNTED = 1000
 MOST_SHOWN = 5  # rows of a table
+SAMPLE = 500  # of the newest, for a percentile
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -10,14 +10,15 @@ from chassis.admin_lists import link_to, short
 from chassis.charts import Chart, Window
 from chassis.clock import seconds_since
 from chassis.dashboard import (
+    MOST_COUNTED,
     MOST_SHOWN,
+    SAMPLE,
     Dashboard,
     Figure,
     Row,
     Table,
     counted,
     duration,
-    first_of,
     how_late,
     keys_of,
     number,
@@ -28,7 +29,6 @@ from messaging.models import DeliveryAttempt, Host, Message, State, deliveries
 
 SLOW, STUCK = 30, 300  # seconds
 CHART_COLOURS = STATES | {State.DELIVERING: "primary"}  # a bar has no word on it
-SAMPLE = 500  # delivered messages
 
 
 def add_to(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -77,10 +77,12 @@ def delivering(messages: str) -> Figure:
 
 def queue(title: str, rows: QuerySet[Message], since: str, url: str) -> Figure:
     """How many there are, and how old the oldest is (of the first of them, where they are many)."""
-    oldest = first_of(rows).aggregate(age=Max(seconds_since(since)))["age"]
-    count = counted(rows)
-    note = f"the oldest for {duration(oldest)}" if count else "nothing waits"
-    return Figure(title, number(count), note, *how_late(oldest, slow=SLOW, stuck=STUCK), href=url)
+    first = rows.annotate(age=seconds_since(since)).values_list("age", flat=True)
+    ages = list(first[: MOST_COUNTED + 1])
+    oldest = max(ages, default=None)
+    note = f"the oldest for {duration(oldest)}" if ages else "nothing waits"
+    verdict = how_late(oldest, slow=SLOW, stuck=STUCK)
+    return Figure(title, number(len(ages)), note, *verdict, href=url)
 
 
 def failing_hosts() -> Figure:

@@ -11,6 +11,7 @@ from chassis.charts import Chart, Window
 from chassis.clock import seconds_between, seconds_since
 from chassis.dashboard import (
     MOST_SHOWN,
+    SAMPLE,
     Dashboard,
     Figure,
     Row,
@@ -28,7 +29,6 @@ from orders.models import Order, OrderStatus, SendAttempt
 
 SLOW, STUCK = 5, 60  # seconds that a due order waits: a worker looks every second
 LONG = 60  # seconds that an order is pending before it is listed
-SAMPLE = 5000  # confirmed orders
 
 
 def add_to(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
