@@ -5,7 +5,7 @@ from unittest import mock
 
 from celery import current_app, states
 from celery.contrib.testing.worker import start_worker
-from celery.signals import task_postrun
+from celery.signals import task_postrun, task_prerun
 from django.db import OperationalError, connection
 from django.test import TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
@@ -28,8 +28,10 @@ class WorkerTestCase(TransactionTestCase):
         super().setUpClass()
         base.clear_queues()
         cls.ended, cls.done = threading.Semaphore(0), []
-        task_postrun.connect(cls.note)
-        cls.addClassCleanup(task_postrun.disconnect, cls.note)
+        cls.at_work = threading.Lock()
+        for signal, receiver in ((task_prerun, cls.begin), (task_postrun, cls.note)):
+            signal.connect(receiver)
+            cls.addClassCleanup(signal.disconnect, receiver)
         # The broker in memory is looked at once a second otherwise; and it is logged as elsewhere.
         cls.enterClassContext(mock.patch.object(virtual.Transport, "polling_interval", 0.01))
         cls.enterClassContext(mock.patch("logging.config.dictConfig"))
@@ -42,10 +44,19 @@ class WorkerTestCase(TransactionTestCase):
         )
 
     @classmethod
+    def begin(cls, **kwargs):
+        cls.at_work.acquire()
+
+    @classmethod
     def note(cls, task, **kwargs):
         connection.close()  # the worker's own, which nobody else could close at the end
+        cls.at_work.release()
         cls.done.append(task.name)
         cls.ended.release()
+
+    def _fixture_teardown(self):
+        with self.at_work:  # emptying the tables under a task's statement would be a deadlock
+            super()._fixture_teardown()
 
     def setUp(self):
         base.fresh(self)
@@ -99,7 +110,10 @@ class TaskTests(WorkerTestCase):
         with mock.patch.object(processing, "work", wraps=processing.work) as work:
             for _ in range(3):
                 services.publish_task(message, number=1, seconds=60)
-            self.wait_until(lambda: work.call_count == 3 and base.count(state=State.DELIVERED))
+            self.wait_until(
+                lambda: self.done.count(services.TASK) == 3 and base.count(state=State.DELIVERED)
+            )
+        self.assertEqual(work.call_count, 3)
         self.assertEqual((len(hook.calls), base.tasks()), (1, 1))
 
     def test_the_sweep_publishes_what_was_lost_and_it_is_processed(self):
