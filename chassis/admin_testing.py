@@ -17,6 +17,7 @@ from rest_framework_api_key.models import AbstractAPIKey, APIKey
 
 from chassis import keys
 from chassis.admin_keys import KeyAdmin
+from chassis.admin_lists import ROWS_A_PAGE
 from chassis.dashboard import Dashboard, Figure
 
 PHRASE = "correct horse battery staple"  # the password of users that tests make
@@ -141,6 +142,11 @@ class EveryAdminTests(AdminMixin):
                 for choice in choices.choices(changes):
                     with self.subTest(url, choice=choice["query_string"]):
                         self.page(url + choice["query_string"])
+
+    def test_no_list_renders_many_rows_at_once(self) -> None:
+        for model, its_admin in admin.site._registry.items():
+            with self.subTest(model):
+                self.assertEqual(its_admin.list_per_page, ROWS_A_PAGE)
 
     def test_no_page_takes_more_queries_when_there_are_more_rows(self) -> None:
         self.make_rows()

@@ -11,7 +11,6 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from rest_framework.authtoken.admin import TokenAdmin as RawTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from chassis.admin_lists import ListAdmin
@@ -78,12 +77,12 @@ class CustomUserAdmin(DjangoUserAdmin, ListAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, ListAdmin):
     pass
 
 
 @admin.register(AccessToken)
-class TokenAdmin(RawTokenAdmin, ModelAdmin):
+class TokenAdmin(RawTokenAdmin, ListAdmin):
     """Who has a token, and to revoke it. Its key is shown to its user alone, who signs in."""
 
     list_display = ("masked", "user", "created")
