@@ -72,9 +72,14 @@ class Dashboard:
         return [figure for figure in self.figures if figure.is_bad]
 
 
+def bounded(rows: "QuerySet[Any]") -> "QuerySet[Any]":
+    """The first of them: as many as are counted."""
+    return rows[: MOST_COUNTED + 1]
+
+
 def counted(rows: "QuerySet[Any]") -> int:
     """How many there are, or one more than MOST_COUNTED."""
-    return rows[: MOST_COUNTED + 1].count()
+    return bounded(rows).count()
 
 
 def number(count: int) -> str:
@@ -85,7 +90,7 @@ def keys_of(rows: "QuerySet[Any]") -> list[Any]:
     """The keys of as many as `counted` counts, the highest first: the newest, where they are few
     enough.
     """
-    return sorted(rows.values_list("pk", flat=True)[: MOST_COUNTED + 1], reverse=True)
+    return sorted(bounded(rows.values_list("pk", flat=True)), reverse=True)
 
 
 def first_of(rows: "QuerySet[Any]") -> "QuerySet[Any]":

@@ -79,16 +79,18 @@ class PublishTests(BellCase):
 class HeardTests(TestCase):
     """On the broker of the test run: in memory, or the RabbitMQ at TEST_BROKER_URL."""
 
+    def first_in(self, queue):
+        """The queue's first message; a broker may take a moment to route it."""
+        looks = (queue.get(no_ack=True) for _ in range(10_000))
+        return next(filter(None, looks))
+
     def test_a_ring_waits_in_the_queue_of_its_name(self):
         with current_app.connection_for_read() as broker:
             queue = current_app.amqp.queues[bell.queue_name(QUEUE)](broker.default_channel)
             queue.declare()
             queue.purge()
             bell.Bell(TASK, QUEUE).ring()
-            # A broker may take a moment to route it.
-            looks = (queue.get(no_ack=True) for _ in range(10_000))
-            message = next(filter(None, looks))
-            self.assertEqual(message.headers["task"], TASK)
+            self.assertEqual(self.first_in(queue).headers["task"], TASK)
 
     def test_a_queue_that_went_with_its_broker_is_there_for_the_first_ring_after(self):
         bell.Bell(TASK, QUEUE).ring()
@@ -98,9 +100,7 @@ class HeardTests(TestCase):
             queue = current_app.amqp.queues[bell.queue_name(QUEUE)](broker.default_channel)
             queue.delete()
             bell.Bell(TASK, QUEUE).ring()
-            looks = (queue.get(no_ack=True) for _ in range(10_000))
-            message = next(filter(None, looks))
-            self.assertEqual(message.headers["task"], TASK)
+            self.assertEqual(self.first_in(queue).headers["task"], TASK)
 
     def test_a_task_for_an_unknown_queue_is_not_collected_anywhere(self):
         with patch("chassis.bell._muted_until", 0.0), self.assertLogs("chassis.bell", "WARNING"):

@@ -10,13 +10,13 @@ from chassis.admin_lists import link_to, short
 from chassis.charts import Chart, Window
 from chassis.clock import seconds_since
 from chassis.dashboard import (
-    MOST_COUNTED,
     MOST_SHOWN,
     SAMPLE,
     Dashboard,
     Figure,
     Row,
     Table,
+    bounded,
     counted,
     duration,
     how_late,
@@ -77,8 +77,7 @@ def delivering(messages: str) -> Figure:
 
 def queue(title: str, rows: QuerySet[Message], since: str, url: str) -> Figure:
     """How many there are, and how old the oldest is (of the first of them, where they are many)."""
-    first = rows.annotate(age=seconds_since(since)).values_list("age", flat=True)
-    ages = list(first[: MOST_COUNTED + 1])
+    ages = bounded(rows.annotate(age=seconds_since(since)).values_list("age", flat=True))
     oldest = max(ages, default=None)
     note = f"the oldest for {duration(oldest)}" if ages else "nothing waits"
     verdict = how_late(oldest, slow=SLOW, stuck=STUCK)

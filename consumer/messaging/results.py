@@ -71,20 +71,22 @@ def _end(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """`_update` to a final state that has its message delivered as well: one statement, and so a
     transaction by itself. `must_ring` is what is left to the receiver.
     """
-    found = sql.execute(_ending(tuple(columns)), [*columns.values(), task_id])
+    vendor = connection.vendor
+    found = sql.execute(_ending(tuple(columns), vendor), [*columns.values(), task_id])
     if not found:
         return None
     ((*raw, ring),) = found
-    (row,) = sql.whole(TaskResult, connection.vendor)[1].read([raw])
+    _, reader = sql.whole(TaskResult, vendor)
+    (row,) = reader.read([raw])
     row.must_ring = bool(ring)
     return row
 
 
 @cache
-def _ending(columns: tuple[str, ...]) -> str:
+def _ending(columns: tuple[str, ...], vendor: str) -> str:
     begin = Message.objects.begin_delivery_sql("ended.id", "FROM ended")
     return (
-        f"WITH ended AS ({_updating(columns, connection.vendor)}), begun (ring) AS ({begin}) "  # noqa: S608  # our own text
+        f"WITH ended AS ({_updating(columns, vendor)}), begun (ring) AS ({begin}) "  # noqa: S608  # our own text
         "SELECT ended.*, (SELECT ring FROM begun) FROM ended"
     )
 
@@ -93,7 +95,8 @@ def _update(task_id: str, columns: dict[str, str | None]) -> TaskResult | None:
     """Write a task's row unless its state is final; returns it as it is now."""
     vendor = connection.vendor
     rows = sql.execute(_updating(tuple(columns), vendor), [*columns.values(), task_id])
-    return next(iter(sql.whole(TaskResult, vendor)[1].read(rows)), None)
+    _, reader = sql.whole(TaskResult, vendor)
+    return next(iter(reader.read(rows)), None)
 
 
 @cache

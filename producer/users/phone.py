@@ -26,4 +26,5 @@ class PhoneNumberInput(serializerfields.PhoneNumberField):
     """A body's field: its value is E.164 text. Raises ValidationError."""
 
     def to_internal_value(self, data: Any) -> str:
-        return str(super().to_internal_value(data).as_e164)
+        number: str = super().to_internal_value(data).as_e164
+        return number
