@@ -6,11 +6,6 @@ SET synchronous_commit = off;
 SET statement_timeout = 0;
 SET work_mem = '256MB';
 
-INSERT INTO messaging_host (name, failures, open_until, failing_since)
-SELECT 'https://shop-' || i || '.example:443', 0, NULL, NULL FROM generate_series(1, 200) AS i;
-UPDATE messaging_host SET failures = 5, open_until = now() + interval '10 days',
-    failing_since = now() - interval '1 hour' WHERE name = 'https://shop-7.example:443';
-
 INSERT INTO django_celery_results_taskresult (task_id, status, content_type, content_encoding,
     result, date_created, date_done, task_name, worker)
 SELECT md5('task' || i)::uuid, CASE WHEN i %% 50 = 1 THEN 'FAILURE' ELSE 'SUCCESS' END,
@@ -21,6 +16,13 @@ SELECT md5('task' || i)::uuid, CASE WHEN i %% 50 = 1 THEN 'FAILURE' ELSE 'SUCCES
 FROM generate_series(1, %(rows)s) AS i,
     LATERAL (SELECT now() - (%(rows)s - i) * interval '2 seconds' AS at) AS times;
 
+-- In one statement: hosts without messages are deleted each minute.
+WITH hosts AS (
+    INSERT INTO messaging_host (name, failures, open_until, failing_since)
+    SELECT 'https://shop-' || i || '.example:443', CASE WHEN i = 7 THEN 5 ELSE 0 END,
+        CASE WHEN i = 7 THEN now() + interval '10 days' END,
+        CASE WHEN i = 7 THEN now() - interval '1 hour' END
+    FROM generate_series(1, 200) AS i RETURNING id)
 INSERT INTO messaging_message (due_at, claims, attempts, last_error, message_id, address,
     phone_number, order_key, status, currency, webhook_url, webhook_api_key, state, executions,
     delivering_since, created_at, request_id, host_id, task_id)
@@ -36,7 +38,7 @@ FROM generate_series(1, %(rows)s) AS i
     JOIN django_celery_results_taskresult AS task ON task.task_id = md5('task' || i)::uuid::text,
     LATERAL (SELECT now() - (%(rows)s - i) * interval '2 seconds' AS at,
         i %% 500 = 2 AS dies, i %% 1000 = 3 AS waits) AS about,
-    (SELECT min(id) AS id FROM messaging_host WHERE name LIKE 'https://shop-%%') AS first
+    (SELECT min(id) AS id FROM hosts) AS first
 ORDER BY i;
 
 INSERT INTO messaging_deliveryattempt (at, ms, status, error, message_id)
