@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Model
+from django.db.models import DateTimeField, Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -17,7 +17,7 @@ from rest_framework_api_key.models import AbstractAPIKey, APIKey
 
 from chassis import keys
 from chassis.admin_keys import KeyAdmin
-from chassis.admin_lists import ROWS_A_PAGE
+from chassis.admin_lists import ROWS_A_PAGE, LargeTableAdmin
 from chassis.dashboard import Dashboard, Figure
 
 PHRASE = "correct horse battery staple"  # the password of users that tests make
@@ -147,6 +147,16 @@ class EveryAdminTests(AdminMixin):
         for model, its_admin in admin.site._registry.items():
             with self.subTest(model):
                 self.assertEqual(its_admin.list_per_page, ROWS_A_PAGE)
+
+    def test_a_large_list_filters_by_no_time_that_has_no_index(self) -> None:
+        for model, its_admin in admin.site._registry.items():
+            if isinstance(its_admin, LargeTableAdmin):
+                indexes = [index.fields[0] for index in model._meta.indexes if not index.condition]
+                for name in its_admin.list_filter:
+                    field = isinstance(name, str) and model._meta.get_field(name)
+                    if isinstance(field, DateTimeField) and not field.db_index:
+                        with self.subTest(model, field=name):
+                            self.assertIn(name, indexes)
 
     def test_no_page_takes_more_queries_when_there_are_more_rows(self) -> None:
         self.make_rows()

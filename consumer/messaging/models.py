@@ -158,6 +158,7 @@ class Message(outbox.Outbox):
                 name="message_ended",
                 condition=Q(state__in=(State.DELIVERED, State.GONE)),
             ),
+            models.Index(fields=["created_at"], name="message_created"),
             models.Index(fields=["order_key"], name="message_order_key"),
             models.Index(fields=["id"], name="message_dead", condition=Q(state=State.DEAD)),
             models.Index(fields=["id"], name="message_gone", condition=Q(state=State.GONE)),
@@ -181,6 +182,7 @@ class DeliveryAttempt(outbox.Attempt):
                 name="delivery_attempt_failed",
                 condition=outbox.NOT_TAKEN | outbox.NO_ANSWER,
             ),
+            models.Index(fields=["at"], name="delivery_attempt_at"),
         ]
 
 

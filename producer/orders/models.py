@@ -160,6 +160,7 @@ class SendAttempt(outbox.Attempt):
                 name="send_attempt_failed",
                 condition=outbox.NOT_TAKEN | outbox.NO_ANSWER,
             ),
+            models.Index(fields=["at"], name="send_attempt_at"),
         ]
 
 
@@ -208,6 +209,9 @@ class TaskResult(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = TaskResultManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="task_result_created")]
 
     def __str__(self) -> str:
         return self.task_id

@@ -13,7 +13,6 @@ from orders.models import OrderAPIKey, SendAttempt
 from users.models import ThrottleCount
 
 BATCH = 1000  # rows
-ATTEMPTS = "attempts"
 
 
 def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
@@ -21,7 +20,7 @@ def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
     now = timezone.now()
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     return {
-        ATTEMPTS: SendAttempt.objects.filter(at__lt=old),
+        "attempts": SendAttempt.objects.filter(at__lt=old),
         "expired order keys": OrderAPIKey.objects.filter(expiry_date__lt=now),
         "throttle counts": old_counts(ThrottleCount),
     }
@@ -29,17 +28,4 @@ def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
 
 def prune_batch(days: float | None = None) -> dict[str, int]:
     """Delete one batch of each kind; returns how many went."""
-    deleters = {ATTEMPTS: _delete_oldest}
-    return {kind: deleters.get(kind, _delete_some)(rows) for kind, rows in prunable(days).items()}
-
-
-def _delete_oldest(rows: QuerySet[Any]) -> int:
-    """Those of the first batch by their keys: as no index has their time, a look that finds none
-    would read the whole table.
-    """
-    first = SendAttempt.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]
-    return _delete_some(rows.filter(pk__in=list(first)))
-
-
-def _delete_some(rows: QuerySet[Any]) -> int:
-    return delete_some(rows, BATCH)
+    return {kind: delete_some(rows, BATCH) for kind, rows in prunable(days).items()}

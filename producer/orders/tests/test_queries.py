@@ -3,7 +3,6 @@ adds a savepoint and its release for each transaction of the code's own: two que
 """
 
 from datetime import timedelta
-from unittest.mock import patch
 
 from django.db import connection
 from django.db.models.functions import Now
@@ -12,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chassis.outbox import claim
+from chassis.pruning import delete_some
 from orders import dispatch, pruning
 from orders.models import Order, OrderAPIKey, SendAttempt
 from orders.tests.base import (
@@ -173,7 +173,7 @@ class PlanTests(TestCase):
             act()
         with connection.cursor() as cursor:
             if POSTGRESQL:
-                cursor.execute("ANALYZE orders_order, orders_orderapikey")
+                cursor.execute("ANALYZE orders_order, orders_orderapikey, orders_sendattempt")
             explain = "EXPLAIN" if POSTGRESQL else "EXPLAIN QUERY PLAN"
             cursor.execute(f"{explain} {queries[0]['sql']}")
             return "\n".join(str(line) for line in cursor.fetchall())
@@ -185,13 +185,17 @@ class PlanTests(TestCase):
 
     def test_pruning_finds_expired_keys_by_their_index(self):
         expired = pruning.prunable()["expired order keys"]
-        plan = self.plan_of(lambda: self.assertEqual(pruning._delete_some(expired), 30))
+        plan = self.plan_of(lambda: self.assertEqual(delete_some(expired, 1000), 30))
         self.assertIn("order_key_expiry", plan)
         self.assertNotIn("Seq Scan", plan)
 
-    def test_pruning_looks_at_one_batch_of_attempts(self):
+    def test_pruning_finds_old_attempts_by_their_index(self):
         order, now = Order.objects.earliest("pk"), timezone.now()
-        for days in (400, 0, 0, 400):
-            SendAttempt.objects.create(order=order, at=now - timedelta(days=days), ms=1)
-        with patch("orders.pruning.BATCH", 3):
-            self.assertEqual(pruning.prune_batch()["attempts"], 1)
+        SendAttempt.objects.bulk_create(
+            SendAttempt(order=order, at=now - timedelta(number % 100 - 68.5), ms=1)
+            for number in range(self.ROWS)
+        )
+        old = pruning.prunable()["attempts"]
+        plan = self.plan_of(lambda: self.assertEqual(delete_some(old, 1000), 30))
+        self.assertIn("send_attempt_at", plan)
+        self.assertNotIn("Seq Scan", plan)
