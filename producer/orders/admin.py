@@ -4,6 +4,7 @@ An order changes only while it is pending, by the conditional updates of `servic
 writes one.
 """
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -52,7 +53,7 @@ class OrderAdmin(StoryAdmin, DeletedByServiceAdmin):
                 "fields": (
                     "sending",
                     "last_error",
-                    "due_at",
+                    "due",
                     "attempts",
                     "task_id",
                     "request_id",
@@ -80,6 +81,11 @@ class OrderAdmin(StoryAdmin, DeletedByServiceAdmin):
     @display(description="sending")
     def sending(self, order: Order) -> str | None:
         return sending_of(order)
+
+    @display(description="due at")
+    def due(self, order: Order) -> datetime | None:
+        """Of an order that is not sent again the column keeps its last value."""
+        return order.due_at if order.status == OrderStatus.PENDING else None
 
     @display(description="total")
     def total(self, order: Order) -> str:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 from django.contrib.admin.models import LogEntry
@@ -79,6 +80,13 @@ class OrderAdminTests(AdminMixin, TestCase):
         self.assertEqual(self.first(Order, "sending"), "waiting connection refused")
         self.set(status=OrderStatus.CONFIRMED)
         self.assertEqual(self.list_of(Order, sending="waiting"), [])
+
+    def test_when_it_is_due_is_shown_of_a_pending_order_only(self):
+        self.set(due_at=datetime(2031, 5, 6, 7, 8, tzinfo=UTC))
+        url = url_of(self.order, "change", self.order.pk)
+        self.assertIn("2031-05-06 07:08", self.page(url))
+        self.set(status=OrderStatus.CONFIRMED)
+        self.assertNotIn("2031-05-06", self.page(url))
 
     def test_an_order_is_filtered_by_status_and_currency(self):
         confirmed = make_order(self.amel, currency="EUR")
