@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -22,6 +21,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from chassis import sql
 from chassis.clock import seconds_since
 from chassis.tallies import BUCKETS, Totals
 
@@ -45,7 +45,7 @@ def endpoint(families: Families) -> URLPattern:
             return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
         try:
             text = generate_latest(_Collected(families()))
-        except (OperationalError, InterfaceError):
+        except sql.UNAVAILABLE:
             return HttpResponse(status=503)
         return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from drf_standardized_errors.formatter import ExceptionFormatter, flatten_errors
@@ -21,6 +20,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from chassis import sql
 from chassis.bodies import TooLarge
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def _field(path: str) -> str:
 
 class Handler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if isinstance(exc, OperationalError | InterfaceError):
+        if isinstance(exc, sql.UNAVAILABLE):
             logger.warning("database not available: %s", exc)
             return Unavailable()
         if isinstance(exc, RequestDataTooBig):

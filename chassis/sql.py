@@ -10,9 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db import connection, connections, models
+from django.db import (
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+)
 
 Row = TypeVar("Row", bound=models.Model)
+
+# What says nothing of the statement: the database is away, busy, or takes no writes for now, as one
+# that is to take over does (PostgreSQL's class 25, an InternalError).
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
 
 
 class Prepared(Generic[Row]):

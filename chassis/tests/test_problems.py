@@ -1,7 +1,7 @@
 """Errors as problems, whoever raised them."""
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpResponse, HttpResponseNotFound
 from django.test import SimpleTestCase, override_settings
 from django.urls import path
@@ -97,7 +97,8 @@ class RaisedTests(ProblemCase):
 
     def test_a_database_that_is_away_or_busy_says_when_to_try_again(self):
         self.client.raise_request_exception = False
-        for error in (OperationalError("locked"), InterfaceError("closed")):
+        read_only = InternalError("cannot execute INSERT in a read-only transaction")
+        for error in (OperationalError("locked"), InterfaceError("closed"), read_only):
             with self.assertLogs("chassis.problems", "WARNING"), self.assertLogs("django.request"):
                 response = self.answer_to(error)
             self.assert_problem(response, 503)

@@ -11,7 +11,6 @@ from functools import cache
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django_celery_results.models import TaskResult
 
 from chassis import http, sql
@@ -105,7 +104,7 @@ class Sends:
                 self._begin()
             if answers:
                 _record(answers)
-        except (OperationalError, InterfaceError):
+        except sql.UNAVAILABLE:
             self.open |= ended  # the next drain records them, if their leases last so long
             raise
         self.ended += len(ended)

@@ -14,7 +14,7 @@ from billiard.exceptions import (
 )
 from celery import states
 from celery.exceptions import Ignore, Reject
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django_celery_results.backends.database import DatabaseBackend
 from django_celery_results.models import TaskResult
@@ -31,8 +31,7 @@ INFRASTRUCTURE = (
     TimeLimitExceeded,
     SoftTimeLimitExceeded,
     Terminated,
-    OperationalError,
-    InterfaceError,
+    *sql.UNAVAILABLE,
     Ignore,
     Reject,
 )
@@ -127,8 +126,10 @@ class ResultBackend(DatabaseBackend):
     """
 
     def exception_safe_to_retry(self, exc: Exception) -> bool:
-        """The database away, a lock, a deadlock, a full disk: tried again on a new connection."""
-        if not isinstance(exc, OperationalError | InterfaceError):
+        """The database away or read-only, a lock, a deadlock, a full disk: tried again on a new
+        connection.
+        """
+        if not isinstance(exc, sql.UNAVAILABLE):
             return False
         connection.close()
         return True

@@ -12,7 +12,14 @@ from billiard.exceptions import (
 from celery import current_app, states
 from celery.exceptions import Ignore, Reject
 from django.core import serializers
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+)
 from django.test import TestCase, TransactionTestCase
 from django_celery_results.models import TaskResult
 
@@ -175,6 +182,7 @@ class BackendTests(TransactionTestCase):
         for error, expected in (
             (OperationalError(), True),
             (InterfaceError(), True),
+            (InternalError("cannot execute UPDATE in a read-only transaction"), True),
             (DatabaseError(), False),
             (ValueError(), False),
         ):
