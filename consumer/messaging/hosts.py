@@ -46,7 +46,8 @@ def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:
     """
     rows = Message.objects.delivering().filter(host=host)
     if probing:
-        return rows.filter(_unleased()).order_by("attempts", "due_at")
+        # By its claims, which a probe counts among, so that one row can't take every turn.
+        return rows.filter(_unleased()).order_by("claims", "due_at")
     return rows.filter(due_at__lte=Now()).order_by("due_at")
 
 

@@ -257,7 +257,7 @@ class DrainTests(HostTestCase):
 
     def test_the_least_tried_row_probes_alone_and_uncounted(self):
         for attempts in (4, 2, 7):
-            self.row(url=f"{base.HOOK}?{attempts}", attempts=attempts)
+            self.row(url=f"{base.HOOK}?{attempts}", attempts=attempts, claims=attempts + 1)
         base.due_in(Message.objects.all(), 3600)
         Host.objects.update(failures=5)
         self.probe_is_due()
@@ -268,6 +268,18 @@ class DrainTests(HostTestCase):
         self.assertAlmostEqual(base.seconds_until(probed), 4, delta=1.9)
         self.assertEqual((probed.state, probed.last_error), (State.DELIVERING, "503"))
         self.assertEqual(len(base.attempts_of(probed)), 1)
+
+    def test_a_row_that_probed_in_vain_leaves_the_next_turn_to_another(self):
+        """It may fail for itself, for ever, at a host that is well again."""
+        for name in ("first", "second"):
+            self.row(url=f"{base.HOOK}?{name}")
+        base.due_in(Message.objects.all(), 3600)
+        Host.objects.update(failures=5)
+        for _ in range(2):
+            base.due_in(Message.objects.all(), 3600)
+            self.probe_is_due()
+            base.deliver()
+        self.assertEqual(sorted(self.hook.posted), [f"{base.HOOK}?first", f"{base.HOOK}?second"])
 
     def test_a_probe_that_fails_is_recorded_but_brings_no_row_nearer_to_its_end(self):
         message = self.row(attempts=11)
