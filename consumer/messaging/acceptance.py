@@ -78,9 +78,9 @@ def _accept(messages: Sequence[dict[str, Any]], publish: bool) -> list[Accepted]
     # Sorted, so that two requests with the same ids wait for each other instead of deadlocking.
     new = [rows[message_id] for message_id in sorted(new_ids)]
     _create(new)
-    _ask_again([rows[message_id] for message_id in sorted(set(order) - new_ids)])
     if publish:
         transaction.on_commit(lambda: _publish_first(new))
+    _ask_again([rows[message_id] for message_id in sorted(set(order) - new_ids)])
     return [Accepted(rows[message_id], message_id in new_ids) for message_id in order]
 
 
@@ -146,7 +146,8 @@ def _ask_again(rows: list[Message]) -> None:
     _use_what_was_sent_last([row for row in rows if row.pk in free])
     for row in rows:
         if row.pk not in free:
-            transaction.on_commit(partial(_use_what_was_sent_last, [row]))
+            # All is stored by then: where this fails the sender, who misses a result, asks again.
+            transaction.on_commit(partial(_use_what_was_sent_last, [row]), robust=True)
 
 
 def _use_what_was_sent_last(rows: list[Message]) -> None:
