@@ -30,6 +30,7 @@ def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
     ended = Message.objects.filter(state__in=(State.DELIVERED, State.GONE), created_at__lt=old)
     return {
         MESSAGES: ended,
+        "attempts": DeliveryAttempt.objects.filter(at__lt=old),
         "expired task keys": TaskAPIKey.objects.filter(expiry_date__lt=now),
         HOSTS: Host.objects.filter(~Exists(Message.objects.filter(host=OuterRef("pk")))),
         "throttle counts": old_counts(ThrottleCount),

@@ -6,6 +6,7 @@ from celery import shared_task
 from celery.exceptions import Ignore
 
 from chassis import outbox
+from chassis.pruning import prune_for_a_moment
 from messaging import delivery, processing, pruning, services, setback
 
 
@@ -40,8 +41,8 @@ def deliver_results() -> int:
 
 @shared_task(name="messaging.prune")
 def prune() -> dict[str, int]:
-    """Delete a batch of what is finished and old; returns how many rows of each kind."""
-    return pruning.prune_batch()
+    """Delete some of what is finished and old; returns how many rows of each kind."""
+    return prune_for_a_moment(pruning.prune_batch)
 
 
 @shared_task(name="messaging.follow_clock")

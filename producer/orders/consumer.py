@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -36,15 +37,15 @@ def tasks_since(since: datetime) -> Iterator[dict[str, Any]]:
     Raises Unreachable.
     """
     # A page must fit into what is read of an answer.
-    url = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/?page_size=20&created_after="
-    url += since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    while url:
-        answer = http.get(url, headers=_headers())
+    tasks = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/"
+    query = f"page_size=20&created_after={since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    while query:
+        answer = http.get(f"{tasks}?{query}", headers=_headers())
         page = _object_in(answer) if answer.status == 200 else {}
         if "results" not in page:
             raise Unreachable(reason_of(answer))
         yield from page["results"]
-        url = page["next"]
+        query = urlsplit(page["next"] or "").query  # our key goes to the consumer's own address
 
 
 def _headers() -> dict[str, str]:

@@ -87,7 +87,9 @@ def _gaps_without_order(tasks: dict[str, dict[str, Any]]) -> Iterator[Gap]:
         state = (task["delivery"] or {}).get("state")
         if message_id not in known and state not in ("gone", "delivered"):
             problem = f"has a task {_id(task)} ({state}) at the consumer, but is not here"
-            yield Gap(message_id, problem, "by itself: its delivery ends as gone")
+            by_hand = f"consumer: manage.py redeliver {_id(task)}"  # and then it ends as gone
+            is_dead = state == "dead"
+            yield Gap(message_id, problem, by_hand if is_dead else "by itself: it ends as gone")
 
 
 def _id(task: dict[str, Any] | None) -> str:

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from chassis import outbox
+from chassis.pruning import prune_for_a_moment
 from orders import dispatch, pruning, services, setback
 
 
@@ -16,8 +17,8 @@ def dispatch_orders() -> int:
 
 @shared_task(name="orders.prune")
 def prune() -> dict[str, int]:
-    """Delete a batch of what is finished and old; returns how many rows of each kind."""
-    return pruning.prune_batch()
+    """Delete some of what is finished and old; returns how many rows of each kind."""
+    return prune_for_a_moment(pruning.prune_batch)
 
 
 @shared_task(name="orders.follow_clock")

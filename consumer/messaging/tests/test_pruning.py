@@ -105,9 +105,25 @@ class PruneTests(PruneTestCase):
         self.assertEqual(pruning._delete_messages(chosen), 0)
         self.assertEqual(self.left(), {message.pk})
 
-    def test_the_workers_task_prunes_one_batch(self):
-        self.message(State.DELIVERED, 31)
-        self.assertEqual(tasks.prune()["messages with their results"], 1)
+    def test_old_attempts_of_a_message_that_stays_go_and_new_ones_stay(self):
+        """A host that never answers is probed for days, each time with an attempt."""
+        message = self.message(State.DEAD, 400)
+        DeliveryAttempt.objects.create(message=message, at=NOW - timedelta(days=31), ms=1)
+        self.assertEqual(pruning.prune_batch()["attempts"], 1)
+        self.assertEqual(DeliveryAttempt.objects.get().at, NOW)
+
+    def test_the_workers_task_goes_on_while_there_is_more(self):
+        for _ in range(5):
+            self.message(State.DELIVERED, 31)
+        with mock.patch.object(pruning, "BATCH", 2):
+            self.assertEqual(tasks.prune()["messages with their results"], 5)
+        self.assertEqual(self.left(), set())
+
+    def test_the_workers_task_ends_after_a_moment(self):
+        for _ in range(5):
+            self.message(State.DELIVERED, 31)
+        with mock.patch.object(pruning, "BATCH", 2), mock.patch("chassis.pruning.MOMENT", -1):
+            self.assertEqual(tasks.prune()["messages with their results"], 2)
 
     def test_what_was_pruned_is_made_anew_when_somebody_asks(self):
         message = self.message(State.DELIVERED, 31)

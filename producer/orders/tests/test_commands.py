@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import StringIO
 from unittest.mock import patch
 
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models import Value
 from django.test import TestCase, override_settings
@@ -256,12 +257,13 @@ class PruneTests(OrdersTestCase):
         self.assertFalse(SendAttempt.objects.exists())
 
     @override_settings(RETENTION_DAYS=7)
-    def test_the_workers_own_pruning_deletes_one_batch(self):
-        for _ in range(3):
+    def test_the_workers_own_pruning_goes_on_for_a_moment(self):
+        for _ in range(5):
             self.attempt(days=8)
         with patch("orders.pruning.BATCH", 2):
-            self.assertEqual(tasks.prune()["attempts"], 2)
-            self.assertEqual(tasks.prune()["attempts"], 1)
+            with patch("chassis.pruning.MOMENT", -1):
+                self.assertEqual(tasks.prune()["attempts"], 2)
+            self.assertEqual(tasks.prune()["attempts"], 3)
             self.assertEqual(tasks.prune()["attempts"], 0)
 
     def test_attempts_of_an_order_that_is_gone_go_too(self):
@@ -305,7 +307,7 @@ class ReconcileTests(TestCase):
             for page, following in zip(pages, [*ahead, None], strict=True)
         ]
         out = StringIO()
-        with patch("chassis.http.get", side_effect=answers):
+        with patch("chassis.http.get", side_effect=answers) as self.asked:
             if code:
                 with self.assertRaises(SystemExit) as ended:
                     call_command("reconcile", stdout=out)
@@ -352,6 +354,17 @@ class ReconcileTests(TestCase):
         text = self.reconcile(self.task(uuid.uuid4()), self.task(uuid.uuid4(), state="gone"))
         self.assertIn("is not here", text)
         self.assertIn("1 gaps", text)
+
+    def test_a_dead_one_whose_order_is_not_here_is_mended_by_hand(self):
+        text = self.reconcile(self.task(uuid.uuid4(), state="dead"))
+        self.assertIn("mend: consumer: manage.py redeliver ", text)
+
+    def test_the_key_goes_to_no_address_that_a_page_names(self):
+        self.reconcile(self.task(uuid.uuid4()), self.task(uuid.uuid4()))
+        first, second = (call.args[0] for call in self.asked.call_args_list)
+        own = f"{settings.CONSUMER_URL}/api/v1/consumer/tasks/?"
+        self.assertTrue(first.startswith(f"{own}page_size="), first)
+        self.assertEqual(second, f"{own}page=1")
 
     def test_a_consumer_that_can_not_be_asked_is_said_and_ends_with_2(self):
         for given in (unreached(), answer(503, {}), answer(200, b"<html>"), answer(401, {})):
