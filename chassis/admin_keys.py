@@ -77,12 +77,12 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
 
     @action(description="Revoke the keys for good", permissions=["operate"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        keys = list(queryset)
-        rows = self.model._default_manager.filter(pk__in=[key.pk for key in keys], revoked=False)
-        done = rows.update(revoked=True)
+        chosen = list(queryset)
+        keys = [key for key in chosen if not key.revoked]
+        done = self.model._default_manager.filter(pk__in=[k.pk for k in keys]).update(revoked=True)
         for key in keys:
             self._log(request, key, CHANGE, "Revoked.")
-        self.report(request, done, len(keys), did="revoked", why="revoked before")
+        self.report(request, done, len(chosen), did="revoked", why="revoked before")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super(ReadOnlyAdmin, self).has_add_permission(request)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import DateTimeField, Model
@@ -204,6 +205,7 @@ class EveryAdminTests(AdminMixin):
         self.assertEqual(self.list_of(APIKey, state="usable"), [other])
         said = self.act(APIKey, "revoke", [row.prefix])
         self.assertEqual(said, "1 API key left alone: revoked before.")
+        self.assertEqual(LogEntry.objects.filter(change_message="Revoked.").count(), 1)
 
     def test_an_expired_key_is_found_by_its_filter(self) -> None:
         past = timezone.now() - timedelta(seconds=1)
