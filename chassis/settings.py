@@ -4,6 +4,7 @@ Each service's `config/settings.py` names its variables through `Environment`; `
 its `manage.py` lists them all. A variable `NAME` may also be given as a file, `NAME_FILE`.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -23,6 +24,15 @@ DEVELOPMENT_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 # that are kept stay with their process. Still it is answered within 2 s.
 PATIENCE, WEB_PATIENCE = 20, 0.5
 OF_TESTS = ("DATABASE_URL", "TEST_BROKER_URL", "LOG_LEVEL", "LOG_FORMAT")
+# Ten seconds until the connections to a server fail that is gone without a word; one that is only
+# slow still acknowledges.
+GONE_AFTER = {
+    "keepalives_idle": 4,  # seconds
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FLAGS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
@@ -52,8 +62,25 @@ class Environment:
         # Past django-environ's own parsing, which takes a value like `$x` for another variable's.
         return str(self.env.ENVIRON.get(name, default)).strip()
 
-    def number(self, name: str, default: float) -> float:
-        return self.env.float(name, default=default)
+    def number(self, name: str, default: float, *, least: float = 0) -> float:
+        """Raises ImproperlyConfigured for what is no number, or less than `least`."""
+        value = self.text(name, "")
+        try:
+            number = float(value) if value else default
+        except ValueError:
+            number = math.nan
+        if not least <= number < math.inf:
+            raise ImproperlyConfigured(
+                f"{self.service}: {name}={value} is not a number of at least {least}."
+            )
+        return number
+
+    def count(self, name: str, default: int, *, least: int = 0) -> int:
+        """A whole number. Raises ImproperlyConfigured for anything else."""
+        number = self.number(name, default, least=least)
+        if number != int(number):
+            raise ImproperlyConfigured(f"{self.service}: {name}={number} is not a whole number.")
+        return int(number)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """On or off. Raises ImproperlyConfigured for what is neither: HTTPS=ture is not off."""
@@ -96,8 +123,15 @@ class Environment:
         return found
 
     def log_level(self) -> str:
-        """LOG_LEVEL; under test what is provoked on purpose is not shown."""
-        return self.text("LOG_LEVEL", "CRITICAL" if self.testing else "INFO").upper()
+        """LOG_LEVEL; under test what is provoked on purpose is not shown. Raises
+        ImproperlyConfigured for one that does not exist.
+        """
+        level = self.text("LOG_LEVEL", "CRITICAL" if self.testing else "INFO").upper()
+        if level not in LOG_LEVELS:
+            raise ImproperlyConfigured(
+                f"{self.service}: LOG_LEVEL={level} is none of {', '.join(LOG_LEVELS)}."
+            )
+        return level
 
     def log_format(self) -> str:
         """LOG_FORMAT, json or console. Raises ImproperlyConfigured for anything else."""
@@ -121,7 +155,7 @@ class Environment:
         """Django's settings of the database at DATABASE_URL; SQLite below `var/` unless given."""
         config = self.env.db_url("DATABASE_URL", default=f"sqlite:///{self.var / 'db.sqlite3'}")
         usual = WEB_PATIENCE if self.web else PATIENCE
-        patience = float(os.environ.get("DATABASE_PATIENCE", usual))
+        patience = self.number("DATABASE_PATIENCE", usual)
         options = config.setdefault("OPTIONS", {})
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
@@ -138,6 +172,7 @@ class Environment:
             config["ENGINE"] = "chassis.postgresql"
             options.update(
                 connect_timeout=2,
+                **GONE_AFTER,
                 application_name=self.service,
                 options=f"-c lock_timeout={patience * 1000:.0f} -c statement_timeout=30000",
             )

@@ -63,6 +63,24 @@ class EnvironmentTests(TestCase):
             options = self.environment(command, DATABASE_URL=url, **variables).database()["OPTIONS"]
             self.assertIn(f"lock_timeout={expected} ", options["options"], command)
 
+    def test_a_number_that_is_none_or_too_small_stops_the_start_with_its_name(self) -> None:
+        env = self.environment(A="2.5", B="", C="6 months", D="0", E="nan", F="-1", G="1e400")
+        self.assertEqual(
+            [env.number(name, 7) for name in ("A", "B", "D", "NOT_SET")], [2.5, 7, 0, 7]
+        )
+        for name in ("C", "E", "F", "G"):
+            with self.subTest(name), self.assertRaisesRegex(ImproperlyConfigured, f"{name}=.*numb"):
+                env.number(name, 7)
+        with self.assertRaisesRegex(ImproperlyConfigured, "D=0 is not a number of at least 1"):
+            env.count("D", 7, least=1)
+        with self.assertRaisesRegex(ImproperlyConfigured, r"A=2\.5 is not a whole number"):
+            env.count("A", 7)
+
+    def test_an_unknown_log_level_stops_the_start(self) -> None:
+        self.assertEqual(self.environment(LOG_LEVEL="debug").log_level(), "DEBUG")
+        with self.assertRaisesRegex(ImproperlyConfigured, "LOG_LEVEL=TRACE is none of DEBUG"):
+            self.environment(LOG_LEVEL="trace").log_level()
+
     def test_a_flag_is_on_or_off_and_what_is_neither_stops_the_start(self) -> None:
         env = self.environment(A="Yes", B="0", C="", D="ture")
         self.assertEqual(

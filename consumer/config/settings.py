@@ -18,7 +18,9 @@ SECRET_KEY = env.secret("SECRET_KEY", "insecure-development-secret-key-of-the-co
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.hosts()
 HTTPS = env.flag("HTTPS", default=not env.development)
-TRUSTED_PROXIES = int(env.number("TRUSTED_PROXIES", 0))
+TRUSTED_PROXIES = env.count("TRUSTED_PROXIES", 0)
+WEB_WORKERS = env.count("WEB_WORKERS", 1, least=1)
+WEB_THREADS = env.count("WEB_THREADS", 8, least=1)
 
 # The other service: where it is, the key that opens it, the key that it opens this one with.
 PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")
@@ -32,7 +34,7 @@ WEBHOOK_ALLOWED_ORIGINS = env.items(
 WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
     "WEBHOOK_SIGNING_SECRETS", "whsec_aW5zZWN1cmUtZGV2ZWxvcG1lbnQ="
 )
-WEBHOOK_THREADS = int(env.number("WEBHOOK_THREADS", 64))
+WEBHOOK_THREADS = env.count("WEBHOOK_THREADS", 64, least=1)
 SCOPED_KEY_MODEL = "messaging.TaskAPIKey"
 RETENTION_DAYS = env.number("RETENTION_DAYS", 30)
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")

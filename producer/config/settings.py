@@ -18,7 +18,9 @@ SECRET_KEY = env.secret("SECRET_KEY", "insecure-development-secret-key-of-the-pr
 SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.hosts()
 HTTPS = env.flag("HTTPS", default=not env.development)
-TRUSTED_PROXIES = int(env.number("TRUSTED_PROXIES", 0))
+TRUSTED_PROXIES = env.count("TRUSTED_PROXIES", 0)
+WEB_WORKERS = env.count("WEB_WORKERS", 1, least=1)
+WEB_THREADS = env.count("WEB_THREADS", 8, least=1)
 
 # The other service: where it is, the key that opens it, the key that it opens this one with.
 PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")

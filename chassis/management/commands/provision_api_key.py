@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if not dot or len(prefix) > keys.PREFIX or len(secret) < 16:
             raise CommandError(
                 "SERVICE_API_KEY must be 8 and 32 random characters with a dot between. For some: "
-                "python3 -c 'import secrets as s; print(s.token_hex(4), s.token_hex(16))'"
+                "python3 -c 'import secrets as s; print(s.token_hex(4) + \".\" + s.token_hex(16))'"
             )
         row, is_new = APIKey.objects.get_or_create(
             prefix=prefix, defaults={**keys.hashed(key), "name": "other service"}

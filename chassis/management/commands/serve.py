@@ -10,6 +10,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.urls import get_resolver
@@ -64,8 +65,8 @@ class Command(BaseCommand):
             interface=Interfaces.WSGI,
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(header_read_timeout=KEEP_ALIVE, max_buffer_size=HEADERS),
-            workers=int(os.environ.get("WEB_WORKERS", "1")),
-            blocking_threads=int(os.environ.get("WEB_THREADS", "8")),
+            workers=settings.WEB_WORKERS,
+            blocking_threads=settings.WEB_THREADS,
             blocking_threads_idle_timeout=600,
             respawn_failed_workers=True,
             workers_kill_timeout=GRACE,
