@@ -85,6 +85,7 @@ def of_services(at: Addresses, secret: dict[str, str]) -> dict[str, dict[str, st
     ours = {name + suffix for name in OURS.split() for suffix in ("", "_FILE")}
     shared = {name: value for name, value in os.environ.items() if name not in ours} | {
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "1",  # as in the images: else each thread keeps memory of its own
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DEBUG": "0",
         "HTTPS": "0",  # nothing here ends TLS
