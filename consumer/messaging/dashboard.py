@@ -48,7 +48,7 @@ def read(*, may_act: bool) -> Dashboard:
             Figure(
                 "Dead",
                 number(len(dead)),
-                "given up; each to be sent again by hand",
+                "given up; `manage.py redeliver --dead` sends all again",
                 *(("needs you", "danger") if dead else ("none", "success")),
                 href=f"{messages}?state__exact={State.DEAD}",
             ),

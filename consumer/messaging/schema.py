@@ -144,7 +144,7 @@ tasks = extend_schema_view(
         description="It runs and delivers nothing.",
         tags=["tasks"],
         request=serializers.TaskSerializer,
-        responses=answers({201: shown.TaskAnswer}, 403, 409),
+        responses=answers({201: shown.TaskAnswer}, 403),
         examples=[sent("A task", BY_HAND), a_task],
     ),
     retrieve=extend_schema(

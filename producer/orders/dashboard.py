@@ -52,7 +52,7 @@ def read(*, may_act: bool) -> Dashboard:
             Figure(
                 "Refused by the consumer",
                 number(len(refused)),
-                "each to be sent again by hand, once its reason is mended",
+                "mend the reason, then `manage.py redeliver --dead`",
                 *(("needs you", "danger") if refused else ("none", "success")),
                 href=f"{orders}?sending=refused",
             ),

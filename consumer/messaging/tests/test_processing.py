@@ -244,7 +244,7 @@ class ExecutionTests(TestCase):
             (self.message.task.status, self.message.state), ("FAILURE", State.DELIVERING)
         )
         reason = results.outcome_of(self.message.task)
-        self.assertEqual(reason, "NeverEnded: the task began 5 times and gave no result")
+        self.assertEqual(reason, "NeverEnded: the task began 5 times more and gave no result")
         self.assertEqual(webhook.body_of(self.message.task)["status"], "cancelled")
 
     def test_one_that_has_its_result_is_not_executed_again(self):
