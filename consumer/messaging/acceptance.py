@@ -3,7 +3,6 @@
 import logging
 import uuid
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from celery import states
@@ -146,8 +145,15 @@ def _ask_again(rows: list[Message]) -> None:
     _use_what_was_sent_last([row for row in rows if row.pk in free])
     for row in rows:
         if row.pk not in free:
-            # All is stored by then: where this fails the sender, who misses a result, asks again.
-            transaction.on_commit(partial(_use_what_was_sent_last, [row]), robust=True)
+            _follow(row)
+
+
+def _follow(row: Message) -> None:
+    def use() -> None:
+        _use_what_was_sent_last([row])
+
+    # All is stored by then: where this fails the sender, who misses a result, asks again.
+    transaction.on_commit(use, robust=True)
 
 
 def _use_what_was_sent_last(rows: list[Message]) -> None:

@@ -4,13 +4,13 @@ import uuid
 from unittest import mock
 
 from celery import states
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.test import TestCase
 from django_celery_results.models import TaskResult
 
 from chassis import bell
 from messaging import acceptance
-from messaging.models import Host, Message, State
+from messaging.models import Host, Message, MessageQuerySet, State
 from messaging.tests import base
 from messaging.tests.base import SEND, accept, body, finish, finished, new_id
 
@@ -264,6 +264,26 @@ class AgainTests(SendTestCase):
             body(message_id=known), body(message_id=known, webhook_url=base.HOOK + "?2"), many=True
         )
         self.assertEqual(Message.objects.get().webhook_url, base.HOOK + "?2")
+
+    def test_what_fails_after_the_commit_is_not_answered_as_if_nothing_was_stored(self):
+        known = new_id()
+        self.send(body(message_id=known))
+        held = mock.patch.object(  # somebody holds the known one's row
+            MessageQuerySet, "select_for_update", lambda rows, **options: rows.none()
+        )
+        following = mock.patch.object(
+            acceptance, "_use_what_was_sent_last", side_effect=[None, OperationalError("locked")]
+        )
+        with (
+            held,
+            following as use,
+            mock.patch.object(bell, "publish") as published,
+            self.assertLogs("django", "ERROR"),
+            self.captureOnCommitCallbacks(execute=True),
+        ):
+            response = self.send(body(message_id=known), body(), many=True)
+        self.assertEqual((response.status_code, use.call_count), (202, 2))
+        self.assertEqual(published.call_count, 1)
 
     def test_asking_again_takes_up_a_delivery_whatever_its_end(self):
         for state in (State.DELIVERED, State.GONE, State.DEAD):
