@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from kombu import Exchange, Queue
 
 from chassis import bell, http, logs
+from chassis.forks import share_memory
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +120,11 @@ def make_app(service: str) -> Celery:
 def use_the_services_logging(**kwargs: Any) -> None:
     """Celery would set up logging of its own."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.worker_before_create_process.connect
+def share_with_the_pool(**kwargs: Any) -> None:
+    share_memory()
 
 
 @signals.task_prerun.connect

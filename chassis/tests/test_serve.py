@@ -77,6 +77,13 @@ class ServeTests(TestCase):
         server.terminate()
         self.assertEqual(server.wait(SECONDS), 0)
 
+    def test_all_threads_are_there_before_the_first_customer_comes(self) -> None:
+        server = self.start()
+        [worker] = children_of(server.pid)
+        tasks = Path(f"/proc/{worker}/task")
+        # Those of the server itself, and 8 that work.
+        until(lambda: len(list(tasks.iterdir())) >= 12)
+
     def test_no_process_outlives_its_server(self) -> None:
         server = self.start()
         [worker] = children_of(server.pid)

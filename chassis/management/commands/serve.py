@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from argparse import ArgumentParser
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,9 @@ from granian.server import Server
 
 from chassis.commands import REFUSED
 from chassis.commands import Command as BaseCommand
+from chassis.forks import share_memory
+
+logger = logging.getLogger(__name__)
 
 # ms for a request's headers to come, which the next request of a kept connection has too: longer
 # than proxies keep theirs.
@@ -53,6 +57,7 @@ class Command(BaseCommand):
         multiprocessing.set_start_method("fork", force=True)
         application = without_environment(get_internal_wsgi_application())
         _ = get_resolver().url_patterns
+        share_memory()
 
         def load() -> Any:
             threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
@@ -73,6 +78,7 @@ class Command(BaseCommand):
             log_level=LogLevels.error,
             log_dictconfig=LOGGING,
         )
+        server.on_startup(threading.Thread(target=_warm_up, args=(host, port), daemon=True).start)
         # Not before: it would warn of more threads than cores, which is as it should be.
         server.on_startup(lambda: logging.getLogger("_granian").setLevel(logging.WARNING))
         server.serve(target_loader=load, wrap_loader=False)
@@ -108,6 +114,38 @@ def _free(address: str) -> tuple[str, int]:
             return found
     except (OSError, ValueError, OverflowError) as error:
         raise CommandError(f"Can't listen at {address}: {error}.") from None
+
+
+def _warm_up(host: str, port: int) -> None:
+    """Ask as many requests at once as there are threads: each is started by the first that finds
+    none free, and connects to the database then. The first customers need not wait for it.
+    """
+    threads = settings.WEB_WORKERS * settings.WEB_THREADS
+    connections = [HTTPConnection(host, port, timeout=GRACE) for _ in range(threads)]
+    try:
+        _connect(connections[0])
+        for connection in connections:
+            connection.request("GET", "/health/ready")
+        for connection in connections:
+            connection.getresponse().read()
+    except (OSError, HTTPException) as error:
+        logger.warning("threads are started by the first requests: %r", error)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def _connect(connection: HTTPConnection) -> None:
+    """As soon as somebody listens; raises OSError where nobody does in time."""
+    end = time.monotonic() + GRACE
+    while True:
+        try:
+            connection.connect()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _end_with_parent() -> None:
