@@ -79,7 +79,8 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         chosen = list(queryset)
         keys = [key for key in chosen if not key.revoked]
-        done = self.model._default_manager.filter(pk__in=[k.pk for k in keys]).update(revoked=True)
+        rows = self.model._default_manager.filter(pk__in=[key.pk for key in keys], revoked=False)
+        done = rows.update(revoked=True)
         for key in keys:
             self._log(request, key, CHANGE, "Revoked.")
         self.report(request, done, len(chosen), did="revoked", why="revoked before")
