@@ -65,7 +65,7 @@ def _gap_of_pending(uuid: str, task: dict[str, Any], asked_again: str) -> Gap:
     delivery = task["delivery"] or {}
     state = delivery.get("state")
     said = f"{delivery.get('attempts')} attempts, {delivery.get('last_error') or 'no error'}"
-    by_hand = f"consumer: manage.py redeliver {_id(task)}"
+    by_hand = _deliver_by_hand(task)
     if state == "processing":
         problem = f"is pending, its task {_id(task)} has no result"
         return Gap(uuid, problem, "by itself; is a consumer-worker running?")
@@ -87,9 +87,13 @@ def _gaps_without_order(tasks: dict[str, dict[str, Any]]) -> Iterator[Gap]:
         state = (task["delivery"] or {}).get("state")
         if message_id not in known and state not in ("gone", "delivered"):
             problem = f"has a task {_id(task)} ({state}) at the consumer, but is not here"
-            by_hand = f"consumer: manage.py redeliver {_id(task)}"  # and then it ends as gone
-            is_dead = state == "dead"
-            yield Gap(message_id, problem, by_hand if is_dead else "by itself: it ends as gone")
+            by_itself = "by itself: its delivery ends as gone"
+            repair = _deliver_by_hand(task) if state == "dead" else by_itself
+            yield Gap(message_id, problem, repair)
+
+
+def _deliver_by_hand(task: dict[str, Any]) -> str:
+    return f"consumer: manage.py redeliver {_id(task)}"
 
 
 def _id(task: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from chassis.sql import Prepared
 from chassis.testing import OutboxContentionTests, OutboxTests
 from messaging import hosts, processing, pruning
-from messaging.models import Host, Message, State, TaskAPIKey
+from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey
 from messaging.tests import base
 
 
@@ -116,6 +116,16 @@ class PlanTests(TestCase):
         rows = pruning.prunable()[pruning.MESSAGES].values("pk")[:500]
         if connection.vendor == "postgresql":  # SQLite takes no partial index for an IN
             self.assert_uses("message_ended", rows)
+
+    def test_pruning_finds_old_attempts_by_their_index(self):
+        message = Message.objects.earliest("pk")
+        DeliveryAttempt.objects.bulk_create(
+            DeliveryAttempt(message=message, at=timezone.now(), ms=1) for _ in range(2000)
+        )
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        old = pruning.prunable()["attempts"].order_by().values("pk")[:500]
+        self.assert_uses("delivery_attempt_at", old)
 
     def test_pruning_finds_expired_keys_by_their_index(self):
         later, task = timezone.now() + timedelta(days=9), base.TaskResult.objects.earliest("pk")

@@ -121,6 +121,7 @@ class UserAdminTests(TestCase):
         self.user.refresh_from_db()
         self.assertFalse(self.user.is_active)
         self.assertNotIn("amel", self.user.email)
+        self.assertEqual(LogEntry.objects.get().change_message, "Closed and anonymised.")
         self.assertFalse(Token.objects.exists())
 
     def test_groups_have_their_pages(self):
