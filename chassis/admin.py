@@ -3,20 +3,53 @@ decides about, rows shown on another row's page.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from chassis.admin_lists import LargeTableAdmin, badge, page_of
 from chassis.outbox import NO_ANSWER, NOT_TAKEN, TAKEN, Attempt
 from chassis.problems import Conflict
+
+ListAction = Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]
+
+
+def asks_first(consequence: str) -> Callable[[ListAction], ListAction]:
+    """For a list's action that can't be undone: a page names the rows and asks before it is done.
+
+    A button on a row's page has a dialog of its own, and chooses no rows.
+    """
+
+    def wrap(act: ListAction) -> ListAction:
+        @wraps(act)
+        def ask(self: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+            if ACTION_CHECKBOX_NAME not in request.POST or "sure" in request.POST:
+                return act(self, request, queryset)
+            name = request.POST["action"]
+            context = {
+                **self.admin_site.each_context(request),
+                "title": f"{self.get_actions(request)[name][2]}?",
+                "consequence": consequence,
+                "rows_asked_for": [(self.id_of(row), self.label_of(row)) for row in queryset],
+                "action": name,
+                "opts": self.opts,
+                "media": self.media,
+            }
+            return TemplateResponse(request, "chassis/ask.html", context)
+
+        return ask
+
+    return wrap
 
 
 class ReadOnlyAdmin(LargeTableAdmin):

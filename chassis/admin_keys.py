@@ -17,8 +17,8 @@ from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import AbstractAPIKey
 from unfold.decorators import action, display
 
-from chassis.admin import ReadOnlyAdmin, ReadOnlyInline
-from chassis.admin_lists import badge, tick_box
+from chassis.admin import ReadOnlyAdmin, ReadOnlyInline, asks_first
+from chassis.admin_lists import badge
 
 STATES = ("usable", "expired", "revoked")
 
@@ -63,9 +63,11 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
 
     state = state
 
-    @display(description=ReadOnlyAdmin.action_checkbox.short_description)
-    def action_checkbox(self, obj: AbstractAPIKey) -> str:
-        return tick_box(obj.prefix)
+    def id_of(self, row: AbstractAPIKey) -> str:
+        return str(row.prefix)
+
+    def label_of(self, row: AbstractAPIKey) -> str:
+        return f"{row.prefix} {row.name}"
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         prefixes = request.POST.getlist(ACTION_CHECKBOX_NAME)
@@ -76,6 +78,7 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
         return super().response_action(request, queryset)
 
     @action(description="Revoke the keys for good", permissions=["operate"])
+    @asks_first("What they open is closed to them from then on: who uses one gets 401.")
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         chosen = list(queryset)
         keys = [key for key in chosen if not key.revoked]
@@ -110,7 +113,7 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
         return LogEntry.objects.create(
             user_id=request.user.pk,
             content_type=get_content_type_for_model(key),
-            object_repr=f"{key.prefix} {key.name}"[:200],
+            object_repr=self.label_of(key)[:200],
             action_flag=flag,
             change_message=message,
         )

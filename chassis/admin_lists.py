@@ -132,7 +132,15 @@ class ListAdmin(ModelAdmin):
 
     @display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> str:
-        return tick_box(obj.pk)
+        return tick_box(self.id_of(obj))
+
+    def id_of(self, row: Any) -> Any:
+        """What stands for a row in a form."""
+        return row.pk
+
+    def label_of(self, row: Any) -> str:
+        """A row in one line, where it is chosen or logged."""
+        return str(row)
 
 
 class LargeTableAdmin(ListAdmin):

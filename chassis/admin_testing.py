@@ -36,6 +36,9 @@ class AdminMixin:
     # Of unittest.TestCase, which this is mixed with.
     assertEqual: Any
     assertIn: Any
+    assertFalse: Any
+    assertContains: Any
+    assertNotContains: Any
     assertNotIn: Any
     assertLessEqual: Any
     assertTrue: Any
@@ -65,9 +68,13 @@ class AdminMixin:
         return " ".join(strip_tags(cell.partition(">")[2].partition("</td>")[0]).split())
 
     def act(self, model: type[Model], action: str, chosen: list[Any]) -> str:
-        """Run a list's action; returns what it said."""
-        form = {"action": action, "index": 0, ACTION_CHECKBOX_NAME: chosen}
-        return self.said(self.client.post(url_of(model, "changelist"), form, follow=True))
+        """Run a list's action, and answer its question if it asks one; returns what it said."""
+        url, form = url_of(model, "changelist"), {"action": action, ACTION_CHECKBOX_NAME: chosen}
+        response = self.client.post(url, form, follow=True)
+        if rows := response.context.get("rows_asked_for"):
+            form |= {ACTION_CHECKBOX_NAME: [id for id, _ in rows], "sure": "yes"}
+            response = self.client.post(url, form, follow=True)
+        return self.said(response)
 
     def press(self, row: Model, action: str) -> str:
         """Confirm the dialog of a button on a row's page; returns what was said."""
@@ -206,6 +213,17 @@ class EveryAdminTests(AdminMixin):
         said = self.act(APIKey, "revoke", [row.prefix])
         self.assertEqual(said, "1 API key left alone: revoked before.")
         self.assertEqual(LogEntry.objects.filter(change_message="Revoked.").count(), 1)
+
+    def test_revoking_asks_first_and_names_the_keys(self) -> None:
+        row, _ = APIKey.objects.create_key(name="leaked")
+        form = {"action": "revoke", ACTION_CHECKBOX_NAME: [row.prefix]}
+        response = self.client.post(url_of(APIKey, "changelist"), form)
+        self.assertContains(response, f"<li>{row.prefix} leaked</li>", html=True)
+        chosen = f'<input type="hidden" name="{ACTION_CHECKBOX_NAME}" value="{row.prefix}">'
+        self.assertContains(response, chosen, html=True)
+        self.assertNotContains(response, row.hashed_key)
+        row.refresh_from_db()
+        self.assertFalse(row.revoked)
 
     def test_an_expired_key_is_found_by_its_filter(self) -> None:
         past = timezone.now() - timedelta(seconds=1)

@@ -14,7 +14,7 @@ from rest_framework_api_key.models import APIKey
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from chassis.admin import AttemptAdmin, DeletedByServiceAdmin, ReadOnlyAdmin
+from chassis.admin import AttemptAdmin, DeletedByServiceAdmin, ReadOnlyAdmin, asks_first
 from chassis.admin_keys import KeyAdmin
 from chassis.admin_lists import LargeTableAdmin, badge, link_to, short
 from chassis.story import Story, StoryAdmin
@@ -104,6 +104,7 @@ class OrderAdmin(StoryAdmin, DeletedByServiceAdmin):
         self.report(request, done, len(orders), did="sent again", why="no longer pending")
 
     @action(description="Cancel", permissions=["operate"])
+    @asks_first("They stay cancelled, whatever the consumer answers.")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         done, orders = 0, list(queryset)
         for order in orders:

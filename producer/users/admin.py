@@ -11,8 +11,10 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from rest_framework.authtoken.admin import TokenAdmin as RawTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from chassis.admin import asks_first
 from chassis.admin_lists import ListAdmin
 from chassis.admin_login import AdminLoginForm
 from users import services
@@ -68,7 +70,8 @@ class CustomUserAdmin(DjangoUserAdmin, ListAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.action(description="Close and anonymise the accounts", permissions=["change"])
+    @action(description="Close and anonymise the accounts", permissions=["change"])
+    @asks_first("Nobody can sign in to them again; their orders stay.")
     def close_accounts(self, request: HttpRequest, queryset: "QuerySet[CustomUser]") -> None:
         for user in queryset:
             services.close_account(user=user)

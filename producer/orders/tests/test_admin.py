@@ -138,6 +138,12 @@ class OrderAdminTests(AdminMixin, TestCase):
             [(str(self.order.pk), "Cancelled.")],
         )
 
+    def test_a_list_asks_before_it_cancels(self):
+        form = {"action": "cancel", "_selected_action": [self.order.pk]}
+        response = self.client.post(url_of(Order, "changelist"), form)
+        self.assertContains(response, self.order.order_key)
+        self.assertEqual(self.refreshed().status, OrderStatus.PENDING)
+
     def test_the_buttons_on_its_page_do_the_same_after_a_question(self):
         self.set(due_at=None, last_error="refused: 400")
         url = url_of(self.order, "send_this_again", self.order.pk)

@@ -117,6 +117,10 @@ class UserAdminTests(TestCase):
         )
         client_of(self.user)
         body = {"action": "close_accounts", "_selected_action": [self.user.pk]}
+        self.assertContains(self.client.post(USERS, body), "Nobody can sign in to them again")
+        self.user.refresh_from_db()
+        self.assertTrue(self.user.is_active)
+        body["sure"] = "yes"
         self.assertContains(self.client.post(USERS, body, follow=True), "1 account closed.")
         self.user.refresh_from_db()
         self.assertFalse(self.user.is_active)
