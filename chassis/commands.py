@@ -3,8 +3,10 @@
 import textwrap
 import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, DjangoHelpFormatter
 from django.db.models import QuerySet
@@ -70,6 +72,15 @@ class Progress:
         self.stream.flush()
 
 
+def uuids_in(texts: Iterable[str]) -> list[UUID]:
+    """Those of the texts that are UUIDs."""
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
+
+
 def at_most(most: float) -> Callable[[str], float]:
     """For argparse: a number from 0 to `most`, which a date can still be counted back by."""
 
@@ -113,11 +124,10 @@ class RedeliverCommand(Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = self._chosen(**options)
+        if missing := [one for one in options["ids"] if not self.by_ids([one]).exists()]:
+            said = ", ".join(missing)
+            raise CommandError(f"Not there, or not to be sent again: {said}. Nothing was done.")
         count = rows.count()
-        if options["ids"] and count < len(set(options["ids"])):
-            raise CommandError(
-                f"Only {count} of {len(set(options['ids']))} are there and can be sent again."
-            )
         if options["dry_run"]:
             self.stdout.write(f"{count} would be sent again.")
             return

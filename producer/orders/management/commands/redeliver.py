@@ -2,22 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from chassis.commands import RedeliverCommand
+from chassis.commands import RedeliverCommand, uuids_in
 from orders import services
 from orders.models import Order, OrderStatus
-
-
-def is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Command(RedeliverCommand):
@@ -35,8 +26,7 @@ class Command(RedeliverCommand):
         return Order.objects.filter(status=OrderStatus.PENDING)
 
     def by_ids(self, ids: list[str]) -> QuerySet[Order]:
-        uuids = [value for value in ids if is_uuid(value)]
-        return self.pending().filter(Q(order_key__in=ids) | Q(uuid__in=uuids))
+        return self.pending().filter(Q(order_key__in=ids) | Q(uuid__in=uuids_in(ids)))
 
     def dead(self) -> QuerySet[Order]:
         return self.pending().filter(due_at__isnull=True)
