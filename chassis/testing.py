@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -72,6 +73,17 @@ def at_once(count: int, call: Callable[[int], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))
+
+
+def deleted_before_update(rows: models.QuerySet[Any]) -> AbstractContextManager[None]:
+    """These rows are deleted before each UPDATE, as by another process at that moment."""
+
+    def delete_first(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            rows.delete()
+        return execute(sql, *args)
+
+    return connection.execute_wrapper(delete_first)
 
 
 class OutboxCase:

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from chassis import logs
 from chassis.api import filtered, validated
+from chassis.clock import Now
 from chassis.keys import ApiKeyAuthentication, IsServiceKey
 from chassis.problems import Conflict
 from messaging import acceptance, processing, results, schema, serializers, services
@@ -116,10 +117,8 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         if hasattr(task, "message"):
             raise Conflict("A task that has a message can't be edited.")
         changes = validated(serializers.TaskEditSerializer, request.data, partial=partial)
-        for name, value in stored(changes).items():
-            setattr(task, name, value)
-        task.save()
-        return Response(serializers.task_json(task))
+        TaskResult.objects.filter(pk=task.pk).update(**stored(changes), date_done=Now())
+        return Response(serializers.task_json(self.get_object()))  # if not deleted meanwhile
 
     def partial_update(self, request: Request, pk: str) -> Response:
         return self.update(request, pk, partial=True)

@@ -2,10 +2,9 @@
 
 import uuid
 
-from django.db import connection
 from django.test import TransactionTestCase
 
-from chassis.testing import at_once
+from chassis.testing import at_once, deleted_before_update
 from orders.models import Order, TaskResult
 from orders.tests.base import (
     TASK_RESULTS,
@@ -146,12 +145,7 @@ class WriteTests(TaskResultCase):
         self.assertTrue(Order.objects.filter(pk=self.order.pk).exists())
 
     def test_a_result_deleted_since_it_was_looked_up_is_404(self):
-        def delete_before_the_update(execute, sql, *args):
-            if sql.startswith("UPDATE"):
-                TaskResult.objects.all().delete()
-            return execute(sql, *args)
-
-        with connection.execute_wrapper(delete_before_the_update):
+        with deleted_before_update(TaskResult.objects.all()):
             self.assert_problem(self.writer.put(f"{TASK_RESULTS}mine/", {"result": "r"}), 404)
 
 
