@@ -26,7 +26,7 @@ def of(message: Message) -> Story:
     steps += [_attempt(attempt) for attempt in newest]
     if message.due_at and message.state in NEXT:
         steps.append(Step(message.due_at, NEXT[State(message.state)], "info", to_come=True))
-    again = f"Its task began {message.executions} times after its first publish."
+    again = f"Its task began {message.executions} times after its first publish and did not end."
     return Story(steps, again if message.executions else "")
 
 

@@ -131,7 +131,7 @@ class Message(outbox.Outbox):
     )
     executions = models.PositiveIntegerField(
         default=0, editable=False
-    )  # that began, after the first publish
+    )  # that began, after the first publish, and did not end
     delivering_since = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     request_id = models.CharField(max_length=64, blank=True, default="", editable=False)

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_BATCH = 100
 PUBLISH_SECONDS = (20, 40, 60)  # until a message is published again, the last one without end
-MAX_EXECUTIONS = 5  # that began, after the first publish, and gave no result
+MAX_EXECUTIONS = 5  # that began, after the first publish, and never ended
 BROKER_AWAY_SECONDS = 5
 
 DUE = sql.Prepared(lambda: Message.objects.due_for_processing().only("pk"))
@@ -71,7 +71,7 @@ def publish_batch() -> int | None:
             continue  # deleted this moment, and its message with it
         row.task = tasks[row.task_id]
         if row.executions >= MAX_EXECUTIONS:
-            error = NeverEnded(f"the task began {row.executions} times more and gave no result")
+            error = NeverEnded(f"the task began {row.executions} times more and never ended")
             with logs.carrying(row.request_id):
                 results.store_failure(row.task.task_id, error)
             continue

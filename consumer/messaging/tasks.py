@@ -1,11 +1,12 @@
 """What the consumer's workers run."""
 
+from contextlib import suppress
 from typing import Any
 
 from celery import shared_task
 from celery.exceptions import Ignore
 
-from chassis import outbox
+from chassis import outbox, sql
 from chassis.pruning import prune_for_a_moment
 from messaging import delivery, processing, pruning, services, setback
 
@@ -15,12 +16,16 @@ def process_message(self: Any, currency: str, order_key: str, status: str, numbe
     """Do a message's work; the result is stored under the task's id, and its signal has it
     delivered.
 
-    The first execution costs nothing extra; from the second publish on each one is counted before
-    it begins.
+    The first execution costs nothing extra; from the second publish on each one is counted until
+    its work is done.
     """
     if number > 1 and not services.begin_execution(task_id=self.request.id):
         raise Ignore()  # it has its result, or is gone
-    return processing.work(currency=currency, order_key=order_key, status=status)
+    done = processing.work(currency=currency, order_key=order_key, status=status)
+    if number > 1:
+        with suppress(*sql.UNAVAILABLE):  # the result is not lost with it: it waits for a database
+            services.end_execution(task_id=self.request.id)
+    return done
 
 
 @shared_task(name="messaging.publish_due")

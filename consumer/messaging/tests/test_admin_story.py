@@ -33,7 +33,7 @@ class MessageStoryTests(AdminMixin, TestCase):
         Message.objects.update(executions=3)
         expected = ["Message accepted", "To be published again, if it has no result"]
         self.assertEqual(self.story(message), expected)
-        self.assertIn("Its task began 3 times after its first publish.", self.html)
+        self.assertIn("Its task began 3 times after its first publish and did not end.", self.html)
 
     def test_a_task_that_failed_is_told_without_its_traceback(self):
         message = finish(

@@ -2,13 +2,15 @@
 
 from unittest import mock
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery import states
 from celery.exceptions import Ignore
+from django.db import OperationalError
 from django.test import TestCase, TransactionTestCase
 from django_celery_results.models import TaskResult
 
 from chassis import bell
-from messaging import processing, results, tasks, webhook
+from messaging import processing, results, services, tasks, webhook
 from messaging.models import Message, State
 from messaging.tests import base
 from messaging.tests.base import SEND, TASKS, accept, body, finish, finished, new_id
@@ -193,7 +195,7 @@ class SweepTests(TestCase):
 
 
 class ExecutionTests(TestCase):
-    """Executions that began and gave no result are counted, from the second publish on."""
+    """Executions that began and never ended are counted, from the second publish on."""
 
     def setUp(self):
         base.fresh(self)
@@ -201,7 +203,7 @@ class ExecutionTests(TestCase):
         self.message = accept()
 
     def execute(self, number):
-        """Begin the task as the worker does; nothing of it is stored."""
+        """Run the task as the worker does; nothing of it is stored."""
         task = tasks.process_message
         task.push_request(id=self.message.task.task_id)
         try:
@@ -209,6 +211,12 @@ class ExecutionTests(TestCase):
         finally:
             task.pop_request()
             self.message.refresh_from_db()
+
+    def begin(self, number):
+        """Run it without an end."""
+        killed = mock.patch.object(processing, "work", side_effect=SoftTimeLimitExceeded)
+        with killed, self.assertRaises(SoftTimeLimitExceeded):
+            self.execute(number)
 
     def sweep(self):
         base.due_in(self.message, 0)
@@ -223,19 +231,31 @@ class ExecutionTests(TestCase):
 
     def test_each_later_one_is_counted_before_it_begins(self):
         for number in (2, 3):
-            self.assertEqual(self.execute(number), "USDABC123pending")
+            self.begin(number)
         self.assertEqual(self.message.executions, 2)
+
+    def test_those_whose_result_could_not_be_stored_are_not_counted(self):
+        for number in range(2, 10):
+            self.sweep()
+            self.assertEqual(self.execute(number), "USDABC123pending")
+        self.sweep()
+        self.assertEqual((self.message.executions, self.message.state), (0, State.PROCESSING))
+
+    def test_work_that_is_done_while_the_database_is_away_keeps_its_result(self):
+        away = mock.patch.object(services, "end_execution", side_effect=OperationalError("away"))
+        with away:
+            self.assertEqual(self.execute(2), "USDABC123pending")
 
     def test_publishes_that_nobody_executed_are_not_counted(self):
         for _ in range(20):
             self.sweep()
         self.assertEqual((self.message.executions, self.message.state), (0, State.PROCESSING))
 
-    def test_after_5_without_a_result_it_has_failed_and_the_order_is_cancelled(self):
+    def test_after_5_without_an_end_it_has_failed_and_the_order_is_cancelled(self):
         for number in range(2, 7):
             self.sweep()
             self.assertEqual(self.message.state, State.PROCESSING)
-            self.execute(number)
+            self.begin(number)
         self.publish.reset_mock()
         self.sweep()
         self.publish.assert_not_called()
@@ -244,7 +264,7 @@ class ExecutionTests(TestCase):
             (self.message.task.status, self.message.state), ("FAILURE", State.DELIVERING)
         )
         reason = results.outcome_of(self.message.task)
-        self.assertEqual(reason, "NeverEnded: the task began 5 times more and gave no result")
+        self.assertEqual(reason, "NeverEnded: the task began 5 times more and never ended")
         self.assertEqual(webhook.body_of(self.message.task)["status"], "cancelled")
 
     def test_one_that_has_its_result_is_not_executed_again(self):

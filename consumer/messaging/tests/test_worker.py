@@ -123,7 +123,7 @@ class TaskTests(WorkerTestCase):
         processing.sweep_bell.ring()
         self.wait_until(lambda: base.count(state=State.DELIVERED))
         message.refresh_from_db()
-        self.assertEqual(message.executions, 1)
+        self.assertEqual(message.executions, 0)
 
 
 class SafetyRingTests(WorkerTestCase):
