@@ -10,7 +10,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from chassis.charts import Chart
@@ -63,9 +65,17 @@ class Dashboard:
     figures: Sequence[Figure]
     chart: Chart
     tables: Sequence[Table]
-    search: str  # the URL of the list that is searched from here
-    search_for: str
+    searched: type[Model]  # whose list is searched from here
     at: datetime = field(default_factory=timezone.now)
+
+    @property
+    def search(self) -> str:
+        opts = self.searched._meta
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+
+    @property
+    def search_for(self) -> str:
+        return str(admin.site.get_model_admin(self.searched).search_help_text)
 
     @property
     def bad(self) -> list[Figure]:

@@ -29,6 +29,7 @@ from messaging.admin_parts import (
     DeliveryAttemptInline,
     HostFilter,
     breaker_of,
+    hosts_at,
     status_of,
 )
 from messaging.models import DeliveryAttempt, Host, Message, State
@@ -54,7 +55,7 @@ class MessageAdmin(StoryAdmin, BreakerShown, ReadOnlyAdmin):
     )
     list_filter = ("state", HostFilter, "created_at")
     search_fields = ("message_id", "task__task_id", "order_key")
-    search_help_text = "Order key, message id, task id or http…"
+    search_help_text = "Order key, message id, task id or a host: https://shop.example"
     inlines = (DeliveryAttemptInline,)
     actions = ("send_again",)
     actions_detail = ("send_this_again",)
@@ -88,8 +89,7 @@ class MessageAdmin(StoryAdmin, BreakerShown, ReadOnlyAdmin):
         return rows.defer("webhook_api_key").annotate(has_key=has_key)
 
     def matching(self, term: str) -> Q:
-        found = super().matching(term)
-        return found | Q(webhook_url__startswith=term) if term.startswith("http") else found
+        return super().matching(term) | Q(host__in=hosts_at(term))
 
     def story_of(self, row: Message) -> Story:
         return admin_story.of(row)
@@ -156,8 +156,11 @@ class HostAdmin(BreakerShown, ReadOnlyAdmin):
     list_display = ("name", "breaker", "failures", "failing_since", "messages")
     list_filter = (BreakerFilter,)
     search_fields = ("name",)
-    search_help_text = "https://shop.example:443"
+    search_help_text = "https://shop.example"
     fields = ("name", "breaker", "failures", "failing_since", "open_until", "messages")
+
+    def matching(self, term: str) -> Q:
+        return Q(pk__in=hosts_at(term))
 
     @display(description="messages")
     def messages(self, host: Host) -> str:

@@ -13,6 +13,7 @@ from django_celery_results.models import TaskResult
 from chassis.admin import AttemptInline
 from chassis.admin_keys import KeyInline
 from chassis.admin_lists import badge
+from messaging import targets
 from messaging.models import DeliveryAttempt, Host, State, TaskAPIKey
 
 HOSTS_OFFERED = 20
@@ -44,6 +45,15 @@ def breaker_of(host: Host) -> str:
     if host.open_until <= timezone.now():
         return badge("probing", "warning")
     return badge(f"open until {host.open_until.astimezone(UTC):%H:%M:%SZ}", "danger")
+
+
+def hosts_at(url: str) -> list[int]:
+    """The keys of the hosts that a webhook's address, or its beginning, is at: one at most."""
+    try:
+        origin = targets.origin_of(url)
+    except targets.InvalidTarget:
+        return []
+    return list(Host.objects.filter(name=origin).values_list("pk", flat=True))
 
 
 class HostFilter(SimpleListFilter):

@@ -59,8 +59,7 @@ def read(*, may_act: bool) -> Dashboard:
             Window.of(Message), "state", title="Messages by state", colours=CHART_COLOURS
         ),
         tables=[dead_ones(dead, may_act), hosts(messages)],
-        search=messages,
-        search_for="Order key, message id, task id or http…",
+        searched=Message,
     )
 
 

@@ -60,8 +60,7 @@ def read(*, may_act: bool) -> Dashboard:
         ],
         chart=Chart.of(window, "status", title="Orders by status", colours=STATUSES),
         tables=[refused_ones(refused, may_act), longest_pending()],
-        search=orders,
-        search_for="Order key, uuid, task id, user or email",
+        searched=Order,
     )
 
 

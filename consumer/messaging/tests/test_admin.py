@@ -210,7 +210,8 @@ class HostAdminTests(AdminMixin, TestCase):
     def test_a_failing_host_is_found_and_leads_to_its_messages(self):
         host = Host.objects.create(name="https://a.example:443", failures=1, failing_since=NOW)
         self.assertEqual(self.list_of(Host, breaker="failing"), [host])
-        self.assertEqual(self.list_of(Host, q=host.name), [host])
+        for address in (host.name, "https://A.example/hook?of=an-order"):
+            self.assertEqual(self.list_of(Host, q=address), [host])
         html = self.page(url_of(Host, "changelist"))
         self.assertIn(f"?host={host.pk}&amp;state__exact=delivering", html)
 
