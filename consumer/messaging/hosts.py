@@ -125,7 +125,7 @@ def _note_failed_probe(host: Host) -> None:
 @transaction.atomic
 def _note_success(host: Host) -> None:
     """Close the breaker; the first success after several failures makes the host's waiting rows
-    due, but those that were told to come less often.
+    due, but those that were told to come less often, or that `redeliver` spread over some time.
     """
     fine = {"failures": 0, "open_until": None, "failing_since": None}
     failing = Host.objects.filter(pk=host.pk, failing_since__isnull=False)
@@ -133,5 +133,6 @@ def _note_success(host: Host) -> None:
         failing.update(**fine)
         return
     late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(PAST_LEASE))
-    woken = late.exclude(last_error="429").update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
+    tried = late.filter(attempts__gt=0).exclude(last_error="429")
+    woken = tried.update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
     logger.info("webhook host %s answers again, %s waiting results are due", host, woken)

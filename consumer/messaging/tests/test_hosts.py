@@ -120,7 +120,7 @@ class CountingTests(HostTestCase):
 class WakingTests(HostTestCase):
     def setUp(self):
         super().setUp()
-        self.failed = self.row()
+        self.failed = self.row(attempts=1)
         hosts.note(self.host(), [FAILS, FAILS])
 
     def works_again(self):
@@ -151,10 +151,16 @@ class WakingTests(HostTestCase):
         self.works_again()
         self.assertGreater(base.seconds_until(self.failed), 3000)
 
+    def test_rows_that_redeliver_has_spread_keep_their_times(self):
+        Message.objects.filter(pk=self.failed.pk).update(attempts=0)
+        base.due_in(self.failed, 3600)
+        self.works_again()
+        self.assertGreater(base.seconds_until(self.failed), 3000)
+
     def test_rows_of_other_hosts_and_in_other_states_are_left_alone(self):
-        other = self.row(url="https://shop.example/")
-        dead = self.row(state=State.DEAD)
-        processing = self.row(state=State.PROCESSING)
+        other = self.row(url="https://shop.example/", attempts=1)
+        dead = self.row(state=State.DEAD, attempts=1)
+        processing = self.row(state=State.PROCESSING, attempts=1)
         base.due_in(Message.objects.all(), 3600)
         hosts.note(self.failed.host, [ANSWERS, FAILS])
         for row in (other, dead, processing):
