@@ -51,7 +51,9 @@ def claim_orders() -> list[tuple[Order, str]]:
 
 
 def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
-    """Each order's key, the same at every attempt, stored hashed and valid for 30 more days."""
+    """Each order's key, the same at every attempt, stored hashed and valid for 30 more days; a new
+    one in place of one that was revoked.
+    """
     made = [keys.derive("order", str(order.uuid), turn) for order in orders]
     expiry = timezone.now() + timedelta(days=settings.ORDER_KEY_DAYS)
     new = insertion.insert_new(
@@ -65,9 +67,10 @@ def _make_keys(orders: list[Order], turn: int = 0) -> list[str]:
     if again := [order.pk for order in orders if order.claims > 1]:  # attempts may begin anew
         OrderAPIKey.objects.filter(order__in=again, name="webhook").update(expiry_date=expiry)
     prefixes = [key[: keys.PREFIX] for key in made]
-    owners = dict(OrderAPIKey.objects.filter(prefix__in=prefixes).values_list("prefix", "order_id"))
+    usable = OrderAPIKey.objects.filter(prefix__in=prefixes, revoked=False)
+    owners = dict(usable.values_list("prefix", "order_id"))
     return [
-        key if owners[prefix] == order.pk else _make_keys([order], turn + 1)[0]
+        key if owners.get(prefix) == order.pk else _make_keys([order], turn + 1)[0]
         for order, key, prefix in zip(orders, made, prefixes, strict=True)
     ]
 

@@ -21,7 +21,8 @@ def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
     old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
     return {
         "attempts": SendAttempt.objects.filter(at__lt=old),
-        "expired order keys": OrderAPIKey.objects.filter(expiry_date__lt=now),
+        # One that was revoked stays: its order might be sent again, with the same key.
+        "expired order keys": OrderAPIKey.objects.filter(expiry_date__lt=now, revoked=False),
         "throttle counts": old_counts(ThrottleCount),
     }
 

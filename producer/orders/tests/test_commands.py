@@ -220,12 +220,14 @@ class PruneTests(OrdersTestCase):
         self.attempt(days=31), self.key(seconds=-1)
         kept = self.attempt(days=29), self.key(hours=1)
         lasting, _ = OrderAPIKey.objects.create_key(name="for ever", order=self.order)
+        revoked = self.key(seconds=-1)
+        OrderAPIKey.objects.filter(pk=revoked.pk).update(revoked=True)
         ThrottleCount.objects.create(key="old", minute=1, count=1)
         said = run("prune")
         for what in ("1 attempts", "1 expired order keys", "1 throttle counts"):
             self.assertIn(what, said)
         self.assertEqual(SendAttempt.objects.get(), kept[0])
-        self.assertCountEqual(OrderAPIKey.objects.all(), [kept[1], lasting])
+        self.assertCountEqual(OrderAPIKey.objects.all(), [kept[1], lasting, revoked])
 
     def test_orders_and_results_never_go(self):
         before = Order.objects.count(), TaskResult.objects.count()

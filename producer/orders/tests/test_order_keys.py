@@ -94,13 +94,14 @@ class OrderKeyTests(ConsumerMixin, TestCase):
         self.assertEqual(self.sent_key(0), self.sent_key(1))
         self.assertEqual(self.deliver(self.sent_key()).status_code, 200)
 
-    def test_a_key_that_was_revoked_stays_revoked(self):
+    def test_a_key_that_was_revoked_stays_revoked_and_another_takes_its_place(self):
         tasks.dispatch_orders()
-        row = self.stored()
-        row.revoked = True
-        row.save()
-        self.send_again()
-        self.assertEqual(self.deliver(self.sent_key()).status_code, 401)
+        OrderAPIKey.objects.update(revoked=True)
+        for _ in range(2):
+            self.send_again()
+        self.assertEqual(self.deliver(self.sent_key(0)).status_code, 401)
+        self.assertEqual(self.sent_key(1), self.sent_key(2))
+        self.assertEqual(self.deliver(self.sent_key(2)).status_code, 200)
 
     def test_a_prefix_that_is_anothers_is_left_to_it_and_another_key_is_made(self):
         holder = make_order(self.user)
