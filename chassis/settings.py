@@ -6,6 +6,7 @@ its `manage.py` lists them all. A variable `NAME` may also be given as a file, `
 
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ GONE_AFTER = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
 }
+ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FLAGS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -89,6 +91,17 @@ class Environment:
             raise ImproperlyConfigured(f"{self.service}: {name}={value} is neither 1 nor 0.")
         answer = FLAGS[value]
         return default if answer is None else answer
+
+    def address(self, name: str, default: str) -> str:
+        """Where a service is, such as https://shop.example, without a last slash. Raises
+        ImproperlyConfigured for what is no such address.
+        """
+        value = self.text(name, default).rstrip("/")
+        if not ADDRESS.fullmatch(value):
+            raise ImproperlyConfigured(
+                f"{self.service}: {name}={value} is no address such as https://shop.example."
+            )
+        return value
 
     def items(self, name: str, default: list[str]) -> list[str]:
         parts = self.text(name, ",".join(default)).split(",")

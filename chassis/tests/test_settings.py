@@ -76,6 +76,17 @@ class EnvironmentTests(TestCase):
         with self.assertRaisesRegex(ImproperlyConfigured, r"A=2\.5 is not a whole number"):
             env.count("A", 7)
 
+    def test_an_address_that_is_none_stops_the_start_with_its_name(self) -> None:
+        good = ("http://producer:7000", "https://shop.example/orders", "http://[::1]:7000")
+        for value in good:
+            env = self.environment(PRODUCER_URL=f" {value}/\n")
+            self.assertEqual(env.address("PRODUCER_URL", ""), value)
+        bad = ("producer:7000", "ftp://a", "http://", "http://a:b", "http://me@a", "http://a b/")
+        for value in bad:
+            env = self.environment(PRODUCER_URL=value)
+            with self.subTest(value), self.assertRaisesRegex(ImproperlyConfigured, "PRODUCER_URL="):
+                env.address("PRODUCER_URL", "")
+
     def test_an_unknown_log_level_stops_the_start(self) -> None:
         self.assertEqual(self.environment(LOG_LEVEL="debug").log_level(), "DEBUG")
         with self.assertRaisesRegex(ImproperlyConfigured, "LOG_LEVEL=TRACE is none of DEBUG"):

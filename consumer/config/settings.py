@@ -23,7 +23,7 @@ WEB_WORKERS = env.count("WEB_WORKERS", 1, least=1)
 WEB_THREADS = env.count("WEB_THREADS", 8, least=1)
 
 # The other service: where it is, the key that opens it, the key that it opens this one with.
-PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")
+PRODUCER_URL = env.address("PRODUCER_URL", "http://127.0.0.1:7000")
 PRODUCER_API_KEY = env.secret("PRODUCER_API_KEY", "producer.insecure-development-key")
 SERVICE_API_KEY = env.secret("SERVICE_API_KEY", "consumer.insecure-development-key")
 # Where results may be posted besides public addresses; these alone get a signature.

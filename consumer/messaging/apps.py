@@ -8,5 +8,6 @@ class MessagingConfig(AppConfig):
     def ready(self) -> None:
         from messaging import signals, targets  # noqa: F401  # signals: connects the receiver
 
-        for origin in settings.WEBHOOK_ALLOWED_ORIGINS:  # a wrong one stops the start, no request
+        # A wrong one stops the start, no request.
+        for origin in (settings.PRODUCER_URL, *settings.WEBHOOK_ALLOWED_ORIGINS):
             targets.origin_of(origin)

@@ -23,8 +23,8 @@ WEB_WORKERS = env.count("WEB_WORKERS", 1, least=1)
 WEB_THREADS = env.count("WEB_THREADS", 8, least=1)
 
 # The other service: where it is, the key that opens it, the key that it opens this one with.
-PRODUCER_URL = env.text("PRODUCER_URL", "http://127.0.0.1:7000").rstrip("/")
-CONSUMER_URL = env.text("CONSUMER_URL", "http://127.0.0.1:8000").rstrip("/")
+PRODUCER_URL = env.address("PRODUCER_URL", "http://127.0.0.1:7000")
+CONSUMER_URL = env.address("CONSUMER_URL", "http://127.0.0.1:8000")
 CONSUMER_API_KEY = env.secret("CONSUMER_API_KEY", "consumer.insecure-development-key")
 SERVICE_API_KEY = env.secret("SERVICE_API_KEY", "producer.insecure-development-key")
 WEBHOOK_SIGNING_SECRETS = env.signing_secrets(
