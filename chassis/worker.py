@@ -45,7 +45,9 @@ DEFAULTS: dict[str, Any] = {
 
 
 def ring_queue(name: str) -> Queue:
-    """A queue of rings: bounded and short-lived, since one waiting ring is as good as a hundred."""
+    """A queue of one task's rings: bounded and short-lived, since one waiting ring is as good as a
+    hundred. Another task's would push it out.
+    """
     return Queue(
         name,
         Exchange(""),

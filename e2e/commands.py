@@ -8,7 +8,10 @@ from e2e.environment import ROOT, SERVICES
 
 WEB = ("producer-web", "consumer-web")
 WORKERS = ("producer-worker", "consumer-worker", "consumer-webhooks")
-QUEUES = ("producer.dispatch", "consumer.process", "consumer.sweep", "consumer.webhooks")
+DISPATCH = ("producer.dispatch", "producer.clock", "producer.prune")
+PROCESS = ("consumer.process", "consumer.sweep", "consumer.clock", "consumer.prune")
+WEBHOOKS = ("consumer.webhooks",)
+QUEUES = DISPATCH + PROCESS + WEBHOOKS
 
 Environments = dict[str, dict[str, str]]  # by service
 
@@ -17,13 +20,15 @@ def processes(
     producer: str, consumer: str, prefix: str, environments: Environments, logs: Path
 ) -> list[Child]:
     """Every process; `producer` and `consumer` are origins, `prefix` begins each queue's name."""
-    dispatch, process, sweep, webhooks = (prefix + queue for queue in QUEUES)
+    dispatch, process, webhooks = (
+        ",".join(prefix + queue for queue in queues) for queues in (DISPATCH, PROCESS, WEBHOOKS)
+    )
     commands = {
         "producer-web": _web(producer),
         "consumer-web": _web(consumer),
         "producer-worker": _worker("producer-worker", "-P threads -c 1", dispatch),
         "consumer-worker": _worker(
-            "consumer-worker", "-P prefork -c 2 --prefetch-multiplier=4", f"{process},{sweep}"
+            "consumer-worker", "-P prefork -c 2 --prefetch-multiplier=4", process
         ),
         "consumer-webhooks": _worker("consumer-webhooks", "-P threads -c 1", webhooks),
     }

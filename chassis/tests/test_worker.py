@@ -36,6 +36,10 @@ class AppTests(TestCase):
             self.assertIn(bell.queue_name(queue), current_app.amqp.queues)
             self.assertGreater(seconds, 0)
 
+    def test_each_ring_has_a_queue_of_its_own(self):
+        queues = [queue for _, queue, _ in settings.SAFETY_RINGS]
+        self.assertEqual(len(set(queues)), len(queues))
+
     def test_a_ring_queue_holds_one_ring_for_a_moment(self):
         expected = {"x-max-length": 1, "x-message-ttl": 5000}
         self.assertEqual(worker.ring_queue("q").queue_arguments, expected)

@@ -108,18 +108,17 @@ LOGGING = logging_config(env.log_level(), env.log_format())
 QUEUE_PREFIX = env.queue_prefix()
 CELERY_BROKER_URL = env.broker_url()
 CELERY_BROKER_TRANSPORT_OPTIONS = base.transport_options(CELERY_BROKER_URL)
+SAFETY_RINGS = [  # task, its queue, seconds between rings
+    ("messaging.publish_due", "consumer.sweep", 1),
+    ("messaging.deliver_results", "consumer.webhooks", 1),
+    ("messaging.prune", "consumer.prune", 60),
+    ("messaging.follow_clock", "consumer.clock", 10),
+]
 CELERY_TASK_QUEUES = [
     work_queue(QUEUE_PREFIX + "consumer.process"),
-    ring_queue(QUEUE_PREFIX + "consumer.sweep"),
-    ring_queue(QUEUE_PREFIX + "consumer.webhooks"),
+    *(ring_queue(QUEUE_PREFIX + queue) for _, queue, _ in SAFETY_RINGS),
 ]
 CELERY_TASK_DEFAULT_QUEUE = QUEUE_PREFIX + "consumer.process"
 CELERY_RESULT_BACKEND = "messaging.results:ResultBackend"
 CELERY_RESULT_BACKEND_ALWAYS_RETRY = True  # a result waits for the database to come back
 CELERY_RESULT_BACKEND_MAX_SLEEP_BETWEEN_RETRIES_MS = 1000
-SAFETY_RINGS = [  # task, queue, seconds between rings
-    ("messaging.publish_due", "consumer.sweep", 1),
-    ("messaging.prune", "consumer.sweep", 60),
-    ("messaging.follow_clock", "consumer.sweep", 10),
-    ("messaging.deliver_results", "consumer.webhooks", 1),
-]

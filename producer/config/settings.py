@@ -110,10 +110,10 @@ LOGGING = logging_config(env.log_level(), env.log_format())
 QUEUE_PREFIX = env.queue_prefix()
 CELERY_BROKER_URL = env.broker_url()
 CELERY_BROKER_TRANSPORT_OPTIONS = base.transport_options(CELERY_BROKER_URL)
-CELERY_TASK_QUEUES = [ring_queue(QUEUE_PREFIX + "producer.dispatch")]
-CELERY_TASK_DEFAULT_QUEUE = QUEUE_PREFIX + "producer.dispatch"
-SAFETY_RINGS = [  # task, queue, seconds between rings
+SAFETY_RINGS = [  # task, its queue, seconds between rings
     ("orders.dispatch_orders", "producer.dispatch", 1),
-    ("orders.prune", "producer.dispatch", 60),
-    ("orders.follow_clock", "producer.dispatch", 10),
+    ("orders.prune", "producer.prune", 60),
+    ("orders.follow_clock", "producer.clock", 10),
 ]
+CELERY_TASK_QUEUES = [ring_queue(QUEUE_PREFIX + queue) for _, queue, _ in SAFETY_RINGS]
+CELERY_TASK_DEFAULT_QUEUE = QUEUE_PREFIX + "producer.dispatch"

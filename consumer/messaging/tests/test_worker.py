@@ -6,8 +6,9 @@ from unittest import mock
 from celery import current_app, states
 from celery.contrib.testing.worker import start_worker
 from celery.signals import task_postrun, task_prerun
+from django.conf import settings
 from django.db import OperationalError, connection
-from django.test import TransactionTestCase, override_settings
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
 from django_celery_results.models import TaskResult
 from kombu.transport import virtual
 
@@ -124,6 +125,12 @@ class TaskTests(WorkerTestCase):
         self.wait_until(lambda: base.count(state=State.DELIVERED))
         message.refresh_from_db()
         self.assertEqual(message.executions, 0)
+
+
+class RingTests(SimpleTestCase):
+    def test_each_ring_has_a_queue_of_its_own(self):
+        queues = [queue for _, queue, _ in settings.SAFETY_RINGS]
+        self.assertEqual(len(set(queues)), len(queues))
 
 
 class SafetyRingTests(WorkerTestCase):
