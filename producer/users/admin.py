@@ -75,6 +75,7 @@ class CustomUserAdmin(DjangoUserAdmin, ListAdmin):
     def close_accounts(self, request: HttpRequest, queryset: "QuerySet[CustomUser]") -> None:
         for user in queryset:
             services.close_account(user=user)
+            user.refresh_from_db()
             self.log_change(request, user, "Closed and anonymised.")
         count = len(queryset)
         self.message_user(request, f"{count} account{pluralize(count)} closed.")

@@ -3,8 +3,10 @@
 import uuid
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import (
@@ -20,6 +22,7 @@ from chassis.problems import Conflict
 from users.models import CustomUser, ThrottleCount
 
 NEW_ACCOUNTS = 60  # a minute and address
+NOT_RIGHT = "The account or its password is not right."
 
 
 def create_user(*, address: str, password: str, **values: Any) -> CustomUser:
@@ -68,6 +71,10 @@ def close_account(*, user: CustomUser) -> None:
             is_staff=False,
             is_superuser=False,
         )
+        changed_by_staff = LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(CustomUser), object_id=str(user.pk)
+        )
+        changed_by_staff.update(object_repr=name)
         revoke_token(user=user)
 
 
@@ -79,7 +86,7 @@ def sign_in(*, login: str, password: str, address: str) -> CustomUser:
     with throttle.sign_in(ThrottleCount, address=address, account=identify_account(login=login)):
         user = authenticate(username=login, password=password)
         if not isinstance(user, CustomUser):
-            raise AuthenticationFailed("The account or its password is not right.")
+            raise AuthenticationFailed(NOT_RIGHT)
     return user
 
 
@@ -97,7 +104,8 @@ def give_token(*, user: CustomUser) -> Token:
     Raises AuthenticationFailed where their password changed since: that has revoked their token.
     """
     with transaction.atomic():
-        _lock(user, password=user.password)
+        if not _lock(user, password=user.password):
+            raise AuthenticationFailed(NOT_RIGHT)
         return Token.objects.get_or_create(user=user)[0]
 
 
@@ -109,7 +117,7 @@ def replace_token(*, token: Token) -> Token:
     key = Token.generate_key()
     if not Token.objects.filter(pk=token.pk).update(key=key, created=Now()):
         raise NotAuthenticated()
-    return Token.objects.get(pk=key)
+    return Token(key=key, user=token.user)
 
 
 def revoke_token(*, user: CustomUser) -> None:
@@ -127,22 +135,20 @@ def _check_password(*, user: CustomUser, password: str, address: str) -> None:
             raise ValidationError({"current_password": [error]})
 
 
-def _lock(user: CustomUser, **state: Any) -> None:
-    """Keep an active account as it is until the transaction ends.
-
-    Raises NotAuthenticated where it is closed, or no longer in this `state`.
+def _lock(user: CustomUser, **state: Any) -> bool:
+    """Keep an active account as it is until the transaction ends; False where it is closed, or no
+    longer in this `state`.
     """
     rows = CustomUser.objects.select_for_update(no_key=True)  # a new order of theirs need not wait
-    if rows.filter(pk=user.pk, is_active=True, **state).first() is None:
-        raise NotAuthenticated()
+    return rows.filter(pk=user.pk, is_active=True, **state).first() is not None
 
 
 def _save_unique(user: CustomUser, **options: Any) -> None:
     """Save; the database alone says what is taken: of two requests at once neither could see it."""
     try:
         with transaction.atomic():
-            if user.pk:
-                _lock(user)
+            if user.pk and not _lock(user):
+                raise NotAuthenticated()
             user.save(**options)
     except IntegrityError as error:
         holders = {

@@ -1,3 +1,4 @@
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
@@ -182,6 +183,12 @@ class CloseTests(UsersTestCase):
         for login in ("amel", self.user.username, self.user.email):
             response = self.client.post(TOKEN, {"username": login, "password": PASSWORD})
             self.assert_unauthorized(response)
+
+    def test_what_staff_changed_of_it_is_logged_under_its_new_name(self):
+        log = {"user_id": self.user.pk, "queryset": [self.user], "action_flag": CHANGE}
+        LogEntry.objects.log_actions(**log, change_message="", single_object=True)
+        self.close()
+        self.assertEqual(LogEntry.objects.get().object_repr, self.user.username)
 
     def test_the_names_are_free_again(self):
         self.close()

@@ -125,7 +125,9 @@ class UserAdminTests(TestCase):
         self.user.refresh_from_db()
         self.assertFalse(self.user.is_active)
         self.assertNotIn("amel", self.user.email)
-        self.assertEqual(LogEntry.objects.get().change_message, "Closed and anonymised.")
+        log = LogEntry.objects.get()
+        self.assertEqual(log.change_message, "Closed and anonymised.")
+        self.assertEqual(log.object_repr, self.user.username)
         self.assertFalse(Token.objects.exists())
 
     def test_groups_have_their_pages(self):

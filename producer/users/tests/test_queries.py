@@ -33,8 +33,8 @@ class AccountQueryTests(TestCase):
         with self.assertNumQueries(9 + SAVEPOINT):
             JsonClient().post(TOKEN, body)
 
-    def test_a_token_replaced_takes_four(self):
-        with self.assertNumQueries(4):
+    def test_a_token_replaced_takes_two(self):
+        with self.assertNumQueries(2):
             self.client.put(TOKEN)
 
     def test_a_token_revoked_takes_two(self):

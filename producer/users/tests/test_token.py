@@ -90,7 +90,7 @@ class SignInTests(UsersTestCase):
     def test_a_sign_in_whose_password_changes_meanwhile_gets_no_token(self):
         user = services.sign_in(login="amel", password=PASSWORD, address="192.0.2.1")
         CustomUser.objects.filter(pk=user.pk).update(password="changed")
-        with self.assertRaises(services.NotAuthenticated):
+        with self.assertRaises(services.AuthenticationFailed):
             services.give_token(user=user)
 
     def test_without_the_database_it_is_503(self):
