@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.urls import URLPattern
 from django.urls.resolvers import RoutePattern
@@ -17,6 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+MANY = {"get": "list", "post": "create"}
+ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+PART_OF_ADDRESS = RegexValidator("^[^/]+$", "It is part of an address: no slash.")
 ANYTHING = ("*/*", "application/json")  # what clients accept as a rule
 
 
@@ -30,6 +34,8 @@ class TolerantRoute(RoutePattern):
         self.bare = RoutePattern(route.removesuffix("/"), is_endpoint=True)
 
     def match(self, path: str) -> Any:
+        if "\x00" in path:  # no row is called so, and PostgreSQL takes none in a parameter
+            return None
         return self.bare.match(path.removesuffix("/"))
 
 

@@ -7,7 +7,8 @@ from celery import current_app
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
-from django.urls import path
+
+from chassis.api import endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -72,4 +73,7 @@ def _broker_problem() -> str:
     return ""
 
 
-urlpatterns = [path("health/live", live), path("health/ready", ready)]
+urlpatterns = [
+    endpoint("health/live", live, "health-live"),
+    endpoint("health/ready", ready, "health-ready"),
+]

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Max, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import Metric, generate_latest
@@ -21,7 +21,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from chassis import sql
+from chassis import api, sql
 from chassis.clock import seconds_since
 from chassis.tallies import BUCKETS, Totals
 
@@ -49,7 +49,7 @@ def endpoint(families: Families) -> URLPattern:
             return HttpResponse(status=503)
         return HttpResponse(text, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    return path("metrics", metrics)
+    return api.endpoint("metrics", metrics, "metrics")
 
 
 class _Collected:

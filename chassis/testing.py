@@ -75,11 +75,13 @@ def at_once(count: int, call: Callable[[int], Result]) -> list[Result]:
         return list(pool.map(run, range(count)))
 
 
-def deleted_before_update(rows: models.QuerySet[Any]) -> AbstractContextManager[None]:
-    """These rows are deleted before each UPDATE, as by another process at that moment."""
+def deleted_before(kind: str, rows: models.QuerySet[Any]) -> AbstractContextManager[None]:
+    """These rows are deleted before each statement of a kind, such as UPDATE, as by another process
+    at that moment.
+    """
 
     def delete_first(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
-        if sql.startswith("UPDATE"):
+        if sql.startswith(kind):
             rows.delete()
         return execute(sql, *args)
 

@@ -33,8 +33,9 @@ class HealthTests(TestCase):
         self.assertEqual((response.status_code, response.json()), (200, {"status": "live"}))
 
     def test_it_is_ready_when_the_database_answers_and_is_migrated(self):
-        response = self.client.get("/health/ready")
-        self.assertEqual(response.status_code, 200)
+        for path in ("/health/ready", "/health/ready/"):
+            response = self.client.get(path)
+            self.assertEqual(response.status_code, 200)
         expected = {"status": "ready", "database": "ok", "broker": "ok"}
         self.assertEqual(response.json(), expected)
 

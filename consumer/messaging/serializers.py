@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django_celery_results.models import TaskResult
 from rest_framework import serializers
 
+from chassis.api import PART_OF_ADDRESS
 from chassis.logs import ACCEPTABLE_ID
 from messaging import results, targets
 from messaging.models import Message
@@ -45,7 +46,7 @@ class MessageSerializer(serializers.Serializer[Message]):
 class TaskSerializer(serializers.Serializer[TaskResult]):
     """A task's row written by hand: it runs and delivers nothing."""
 
-    task_id = serializers.CharField(max_length=255)
+    task_id = serializers.CharField(max_length=255, validators=[PART_OF_ADDRESS])
     status = serializers.ChoiceField(choices=sorted(states.ALL_STATES))
     result = serializers.JSONField(allow_null=True)
 

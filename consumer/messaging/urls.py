@@ -1,8 +1,5 @@
-from chassis.api import endpoint
+from chassis.api import MANY, ONE, endpoint
 from messaging.views import ProcessMessageView, SendMessageView, TaskResultViewSet
-
-MANY = {"get": "list", "post": "create"}
-ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     endpoint("send-message/", SendMessageView.as_view(), "send-message"),

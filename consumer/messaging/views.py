@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404
 from django_celery_results.models import TaskResult
 from rest_framework import exceptions, status, viewsets
 from rest_framework.request import Request
@@ -87,8 +86,6 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
         return TaskResult.objects.select_related("message").prefetch_related(ATTEMPTS)
 
     def get_object(self) -> TaskResult:
-        if "\x00" in self.kwargs["pk"]:
-            raise Http404
         task = super().get_object()
         logs.note(task_id=task.task_id)
         return task

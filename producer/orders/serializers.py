@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from chassis.api import PART_OF_ADDRESS
 from orders.currencies import CURRENCIES
 from orders.models import Order, OrderItem, OrderStatus, TaskResult
 from users.phone import PhoneNumberInput
@@ -87,7 +88,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
 class TaskResultSerializer(serializers.Serializer[TaskResult]):
     """A task result written by hand; `order` is an order's uuid."""
 
-    task_id = serializers.CharField(max_length=255)
+    task_id = serializers.CharField(max_length=255, validators=[PART_OF_ADDRESS])
     result = serializers.CharField(max_length=255, allow_blank=True, trim_whitespace=False)
     order = serializers.SlugRelatedField(
         slug_field="uuid", queryset=Order.objects.all(), required=False, allow_null=True

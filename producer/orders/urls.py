@@ -1,9 +1,6 @@
-from chassis.api import endpoint
+from chassis.api import MANY, ONE, endpoint
 from orders.views import OrderViewSet, TaskResultViewSet
 from orders.webhook import ChangeOrderStatusView
-
-MANY = {"get": "list", "post": "create"}
-ONE = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
     endpoint("orders/", OrderViewSet.as_view(MANY), "order-list"),

@@ -1,7 +1,10 @@
 """The orders' endpoints: thin; what they do is in `services`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import IntegrityError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from rest_framework import exceptions, status, viewsets
@@ -99,6 +102,18 @@ class OrderViewSet(viewsets.GenericViewSet[Order]):
         return Response(timeline.of(self.get_object()))
 
 
+@contextmanager
+def order_still_there() -> Iterator[None]:
+    """While a row is written that names an order. Raises ValidationError where that was deleted
+    since the body was checked.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        gone = exceptions.ErrorDetail("This order was deleted just now.", "does_not_exist")
+        raise exceptions.ValidationError({"order": gone}) from error
+
+
 @schema_results.task_results
 class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     """Results of the user's own orders; staff and service keys see all, and write by hand. It moves
@@ -125,7 +140,8 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
 
     def create(self, request: Request) -> Response:
         data = validated(serializers.TaskResultSerializer, request.data)
-        row, created = TaskResult.objects.get_or_create(task_id=data["task_id"], defaults=data)
+        with order_still_there():
+            row, created = TaskResult.objects.get_or_create(task_id=data["task_id"], defaults=data)
         if not created:
             taken = exceptions.ErrorDetail("A result of this task is there already.", "unique")
             raise exceptions.ValidationError({"task_id": taken})
@@ -137,8 +153,9 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     def update(self, request: Request, pk: str, partial: bool = False) -> Response:
         row = self.get_object()
         changes = validated(serializers.TaskResultEditSerializer, request.data, partial=partial)
-        if changes and not TaskResult.objects.filter(pk=row.pk).update(**changes):
-            raise Http404  # deleted since it was looked up
+        with order_still_there():
+            if changes and not TaskResult.objects.filter(pk=row.pk).update(**changes):
+                raise Http404  # deleted since it was looked up
         for name, value in changes.items():
             setattr(row, name, value)
         return Response(serializers.task_result_json(row))
@@ -149,8 +166,3 @@ class TaskResultViewSet(viewsets.GenericViewSet[TaskResult]):
     def destroy(self, request: Request, pk: str) -> Response:
         self.get_object().delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    def get_object(self) -> TaskResult:
-        if "\x00" in self.kwargs["pk"]:
-            raise Http404
-        return super().get_object()

@@ -8,7 +8,7 @@ from celery import states
 from django.test import TestCase
 from django_celery_results.models import TaskResult
 
-from chassis.testing import deleted_before_update
+from chassis.testing import deleted_before
 from messaging import services
 from messaging.models import DeliveryAttempt, Message, State
 from messaging.tests import base
@@ -259,6 +259,7 @@ class ByHandTests(TasksTestCase):
         for changes, field in (
             ({"task_id": ""}, "task_id"), ({"task_id": "x" * 256}, "task_id"),
             ({"task_id": None}, "task_id"), ({"task_id": "a\x00"}, "task_id"),
+            ({"task_id": "a/b"}, "task_id"),
             ({"status": "done"}, "status"), ({"status": ""}, "status"), ({"status": []}, "status"),
             ({"status": None}, "status"),
         ):  # fmt: skip
@@ -303,7 +304,7 @@ class ByHandTests(TasksTestCase):
 
     def test_one_deleted_since_it_was_looked_up_is_404_and_stays_deleted(self):
         self.api.post(TASKS, BY_HAND)
-        with deleted_before_update(TaskResult.objects.all()):
+        with deleted_before("UPDATE", TaskResult.objects.all()):
             self.assert_problem(self.api.patch(TASKS + "by-hand/", {"result": 1}), 404)
         self.assertFalse(TaskResult.objects.exists())
 

@@ -4,7 +4,7 @@ import uuid
 
 from django.test import TransactionTestCase
 
-from chassis.testing import at_once, deleted_before_update
+from chassis.testing import ProblemAssertions, at_once, deleted_before
 from orders.models import Order, TaskResult
 from orders.tests.base import (
     TASK_RESULTS,
@@ -113,7 +113,7 @@ class WriteTests(TaskResultCase):
     def test_bad_fields_are_refused(self):
         body = {"task_id": "t", "result": "r"}
         for name, values in {
-            "task_id": ("", None, [], "x" * 256, "\x00", "mine"),
+            "task_id": ("", None, [], "x" * 256, "\x00", "a/b", "mine"),
             "result": (None, [], "x" * 256, "\x00"),
             "order": ("x", 5, [], {}, str(uuid.uuid4()), True, -1),
         }.items():
@@ -145,11 +145,18 @@ class WriteTests(TaskResultCase):
         self.assertTrue(Order.objects.filter(pk=self.order.pk).exists())
 
     def test_a_result_deleted_since_it_was_looked_up_is_404(self):
-        with deleted_before_update(TaskResult.objects.all()):
+        with deleted_before("UPDATE", TaskResult.objects.all()):
             self.assert_problem(self.writer.put(f"{TASK_RESULTS}mine/", {"result": "r"}), 404)
 
 
-class TaskResultRaceTests(TransactionTestCase):
+class TaskResultRaceTests(ProblemAssertions, TransactionTestCase):
+    def test_one_of_an_order_that_is_deleted_at_this_moment_is_refused(self):
+        writer, order = client_with_key(make_service_key()), make_order(make_user())
+        body = {"task_id": "t", "result": "r", "order": str(order.uuid)}
+        with deleted_before("INSERT", Order.objects.filter(pk=order.pk)):
+            self.assert_invalid(writer.post(TASK_RESULTS, body), "order")
+        self.assertFalse(TaskResult.objects.exists())
+
     def test_of_several_posts_of_one_task_at_once_one_is_stored(self):
         key = make_service_key()
 
