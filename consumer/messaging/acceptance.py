@@ -11,7 +11,7 @@ from django_celery_results.models import TaskResult
 from rest_framework.exceptions import ErrorDetail
 
 from chassis import insertion, logs, sql
-from chassis.clock import seconds_from_now_sql
+from chassis.clock import now_sql, seconds_from_now_sql
 from chassis.problems import Conflict, KeyReused
 from messaging import services, targets
 from messaging.models import ENDED, Host, Message
@@ -125,7 +125,7 @@ def _create(rows: list[Message]) -> None:
         )
         for _ in rows
     ]
-    insertion.insert(tasks)
+    insertion.insert(tasks, date_created=now_sql())
     for row, task in zip(rows, tasks, strict=True):
         row.task = task
     insertion.insert(rows, due_at=seconds_from_now_sql(str(FIRST_PUBLISH_SECONDS)))
