@@ -5,6 +5,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from types import ModuleType
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -169,28 +170,22 @@ class PruneCommand(Command):
     )
     examples = ("", "--days 7", "--days 7 --dry-run")
 
+    pruning: ModuleType  # the service's: what may go, and a batch of it
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--days", type=at_most(MOST_DAYS), help="how old, instead of RETENTION_DAYS"
         )
         parser.add_argument("--dry-run", action="store_true", help="say how many, delete nothing")
 
-    def prunable(self, days: float | None) -> Mapping[str, QuerySet[Any]]:
-        """What would be deleted, by what it is called."""
-        raise NotImplementedError
-
-    def batch(self, days: float | None) -> Mapping[str, int]:
-        """Delete some of each; how many went, by the same names."""
-        raise NotImplementedError
-
     def handle(self, *args: Any, days: float | None, dry_run: bool, **options: Any) -> None:
         if dry_run:
-            counts = {what: rows.count() for what, rows in self.prunable(days).items()}
+            counts = {what: rows.count() for what, rows in self.pruning.prunable(days).items()}
             self.stdout.write(f"Would delete {_said(counts)}.")
             return
         total: dict[str, int] = {}
         progress = Progress(self)
-        while any((deleted := self.batch(days)).values()):
+        while any((deleted := self.pruning.prune_batch(days)).values()):
             for what, count in deleted.items():
                 total[what] = total.get(what, 0) + count
             progress(f"Deleted {_said(total)} so far")

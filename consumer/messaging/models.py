@@ -11,8 +11,8 @@ from rest_framework_api_key.models import AbstractAPIKey
 
 from chassis import outbox, sql
 from chassis.clock import Now, Seconds, now_sql
+from chassis.counts import Count
 from chassis.tallies import Tally as BaseTally
-from chassis.throttle import Count
 from messaging.encryption import EncryptedField
 
 
