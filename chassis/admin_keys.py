@@ -78,7 +78,7 @@ class KeyAdmin(ReadOnlyAdmin, APIKeyModelAdmin):
         return super().response_action(request, queryset)
 
     @action(description="Revoke the keys for good", permissions=["operate"])
-    @asks_first("What they open is closed to them from then on: who uses one gets 401.")
+    @asks_first("Who uses one gets 401 from then on.")
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         chosen = list(queryset)
         keys = [key for key in chosen if not key.revoked]

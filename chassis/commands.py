@@ -166,7 +166,7 @@ class PruneCommand(Command):
 
     help = (
         "Delete what is finished and older than RETENTION_DAYS, in small batches. The workers do "
-        "this by themselves, a batch a minute."
+        "this by themselves, for half a second each minute."
     )
     examples = ("", "--days 7", "--days 7 --dry-run")
 

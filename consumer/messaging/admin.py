@@ -139,8 +139,8 @@ class MessageAdmin(StoryAdmin, BreakerShown, ReadOnlyAdmin):
         icon="send",
         dialog={
             "title": "Send this result again?",
-            "description": "It is posted to its webhook at once, under the same webhook-id, and "
-            "its schedule of attempts begins anew.",
+            "description": "It is posted to its webhook at once, or once that host answers "
+            "again, under the same webhook-id, and its schedule of attempts begins anew.",
             "form_submit_text": "Send again",
         },
     )

@@ -27,7 +27,9 @@ class MessageBody(OpenApiSerializerExtension):
             "webhook_url": "Where the result is posted: http or https, to a public address or to "
             "an origin in WEBHOOK_ALLOWED_ORIGINS.",
             "message_id": "The same id with the same body again answers the first task.",
-            "webhook_api_key": "Sent to the webhook as `Authorization: Api-Key …`.",
+            "webhook_api_key": "Sent to the webhook as `Authorization: Api-Key …`, and erased once "
+            "the result is delivered or the webhook gone: to redeliver it after that, send the "
+            "message again.",
             "request_id": "Logged with the message, and sent to the webhook as `X-Request-ID`. "
             "That of this request unless given.",
         }.items():
@@ -125,7 +127,14 @@ redeliver = extend_schema(
     parameters=[TASK_ID],
     request=None,
     responses=answers(
-        {202: OpenApiResponse(shown.TaskAnswer, "It is posted at once.", [QUEUED])}, 403, 404, 409
+        {
+            202: OpenApiResponse(
+                shown.TaskAnswer, "It is posted at once, or once its host answers again.", [QUEUED]
+            )
+        },
+        403,
+        404,
+        409,
     ),
 )
 

@@ -36,7 +36,7 @@ HEADERS = [
     ),
     _header(
         "X-Request-ID",
-        "That of the request which sent the message.",
+        "The message's `request_id`, or that of the request which sent it.",
         {"type": "string", "minLength": 1},
     ),
 ]
@@ -69,9 +69,11 @@ RESULT = OpenApiWebhook(
             "operationId": "task_result",
             "summary": "A task's result",
             "description": "Posted to the message's `webhook_url`, at least once. Only a 2xx is "
-            "success; redirects are not followed; 10 s in all, 5 s to connect. It is tried again "
-            "after 1 s, 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h, each ±20 %, "
-            "or after `Retry-After` (up to 10 h) where that is later.",
+            "success; redirects are not followed and end it as `dead`; 10 s in all, 5 s to "
+            "connect. It is tried again after 1 s, 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, "
+            "20 h and 24 h, each ±20 %, or after `Retry-After` (up to 10 h) where that is later, "
+            "and is `dead` after the 12th try or 7 days. A host that fails 5 times in a row is "
+            "only probed, every 2 to 15 s, until it answers.",
             "tags": ["messages"],
             "security": [{"Api-Key": []}, {}],
             "parameters": HEADERS,

@@ -204,7 +204,8 @@ class ServiceKeyAdmin(KeyAdmin):
 class OrderKeyAdmin(OfOrder, KeyAdmin):
     opens = (
         "It opens one thing: to change the status of its order. Orders that are sent get one of "
-        "their own; make one by hand only for somebody else."
+        "their own, and another at the next send where that was revoked; make one by hand only for "
+        "somebody else."
     )
     fields = ("name", "order", "expiry_date")
     list_display = ("prefix", "name", "order_link", "created", "expiry_date", "state")
