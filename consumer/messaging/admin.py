@@ -157,7 +157,7 @@ class HostAdmin(BreakerShown, ReadOnlyAdmin):
     list_filter = (BreakerFilter,)
     search_fields = ("name",)
     search_help_text = "https://shop.example"
-    fields = ("name", "breaker", "failures", "failing_since", "open_until", "messages")
+    fields = ("name", "breaker", "failures", "failing_since", "open_until", "woken_at", "messages")
 
     def matching(self, term: str) -> Q:
         return Q(pk__in=hosts_at(term))

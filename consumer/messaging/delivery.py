@@ -3,7 +3,6 @@ ends.
 """
 
 import logging
-import math
 import threading
 from collections import Counter, defaultdict
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,6 +21,7 @@ from messaging.models import DeliveryAttempt, Host, Message, State
 logger = logging.getLogger(__name__)
 
 one_drain = threading.Lock()  # a process has one at a time
+MOST_SECONDS = 60.0  # of one drain
 LINGER = 0.01  # seconds
 SHARE = 4  # a host has at most one in so many of the sending threads
 
@@ -48,14 +48,15 @@ def share() -> int:
 def deliver_due() -> int:
     """Post what is due until nothing is due or on its way; returns how many sends have ended.
 
-    It does not stop after a while, as other drains do: slow sends may be open at any time, and this
-    process has nothing else to do. When it is shut down it leaves open sends to their leases.
+    After a minute it rings for the next one, which goes on with the sends that are open: a broker
+    gives up a worker that holds a ring for long. When it is shut down it leaves open sends to their
+    leases.
     """
     if not one_drain.acquire(blocking=False):
         return 0  # the drain that is at it finds whatever is due
     try:
         before = sends().ended
-        drain(sends().step, full=share(), ring=services.delivery_bell.ring, seconds=math.inf)
+        drain(sends().step, full=share(), ring=services.delivery_bell.ring, seconds=MOST_SECONDS)
         return sends().ended - before
     finally:
         one_drain.release()
@@ -123,15 +124,20 @@ class Sends:
                 self.open[future] = send
 
     def _claim(self) -> list[Send]:
-        """Claim for each host in turn, no more than can be sent at once."""
+        """Claim for each host in turn, no more than can be sent at once.
+
+        All probes together get one share: each may hold its thread until the time is up.
+        """
         busy = Counter(send.host.pk for send in self.open.values())
+        probes = sum(send.is_probe for send in self.open.values())
         claimed: list[Send] = []
         for host in hosts.waiting():
             free = settings.WEBHOOK_THREADS - len(self.open) - len(claimed)
             limit = min(free, share() - busy[host.pk])
             is_probe = host.open_until is not None
-            if limit <= 0 or (is_probe and not hosts.take_probe(host)):
+            if limit <= 0 or (is_probe and (probes >= share() or not hosts.take_probe(host))):
                 continue
+            probes += is_probe
             rows = claim(hosts.ROWS_OF[is_probe], 1 if is_probe else limit, host=host.pk)
             claimed += [Send(row, host, is_probe) for row in rows]
         return claimed

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Least, Random
 
 from chassis.clock import Now, SecondsFromNow
@@ -25,11 +25,14 @@ AT_ONCE = 50  # hosts looked at in one turn
 # ends later than a lease from that statement's own time, by as long as it waited.
 PAST_LEASE = LEASE + 5.0
 WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has recovered
+WAKE_REST = 300.0  # seconds until they may be woken again; one ahead is of a clock set back since
 WOKEN_AFTER = 2  # failures in a row; a single one may be a row's own fault, which none should share
 
 
 def waiting() -> list[Host]:
-    """Hosts with something to send now, in random turn: due rows, or a probe that is due."""
+    """Hosts with something to send now: those with due rows, and after these those whose probe is
+    due; in random turn among each.
+    """
     return list(WAITING())
 
 
@@ -37,7 +40,8 @@ def _waiting() -> QuerySet[Host]:
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
     closed = Q(open_until__isnull=True) & Exists(rows.filter(due_at__lte=Now()))
     probing = _may_probe() & Exists(rows.filter(_unleased()))
-    return Host.objects.filter(closed | probing).order_by("?")[:AT_ONCE]
+    probed = ExpressionWrapper(Q(open_until__isnull=False), BooleanField())
+    return Host.objects.filter(closed | probing).order_by(probed, "?")[:AT_ONCE]
 
 
 def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:
@@ -126,13 +130,17 @@ def _note_failed_probe(host: Host) -> None:
 def _note_success(host: Host) -> None:
     """Close the breaker; the first success after several failures makes the host's waiting rows
     due, but those that were told to come less often, or that `redeliver` spread over some time.
+
+    It costs them no try, and is not done again for a while: some may fail for themselves, and would
+    be tried, or soon given up, each time that the host answers.
     """
     fine = {"failures": 0, "open_until": None, "failing_since": None}
     failing = Host.objects.filter(pk=host.pk, failing_since__isnull=False)
-    if not failing.filter(failures__gte=WOKEN_AFTER).update(**fine):
+    since_long = Q(woken_at__isnull=True) | ~Q(woken_at__range=(SecondsFromNow(-WAKE_REST), Now()))
+    if not failing.filter(since_long, failures__gte=WOKEN_AFTER).update(**fine, woken_at=Now()):
         failing.update(**fine)
         return
     late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(PAST_LEASE))
     tried = late.filter(attempts__gt=0).exclude(last_error="429")
-    woken = tried.update(due_at=SecondsFromNow(Random() * WAKE_SECONDS))
+    woken = tried.update(due_at=SecondsFromNow(Random() * WAKE_SECONDS), attempts=F("attempts") - 1)
     logger.info("webhook host %s answers again, %s waiting results are due", host, woken)

@@ -36,6 +36,8 @@ class Host(models.Model):
     open_until = models.DateTimeField(null=True, blank=True)  # until then nobody calls it
     # The first retried failure since a success.
     failing_since = models.DateTimeField(null=True, blank=True)
+    # When a success made its waiting rows due, the last time.
+    woken_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["failing_since"], name="host_failing_since")]

@@ -1,5 +1,7 @@
 """The breaker: a host that fails holds up its own rows only, and all of them come back with it."""
 
+from concurrent.futures import Future
+
 from django.test import TestCase, override_settings
 
 from messaging import delivery, hosts
@@ -133,7 +135,8 @@ class WakingTests(HostTestCase):
         times = [base.seconds_until(row) for row in rows]
         self.assertLess(max(times), hosts.WAKE_SECONDS)
         self.assertGreater(len({round(time, 1) for time in times}), 4)
-        self.assertEqual({row.attempts for row in Message.objects.exclude(pk=self.failed.pk)}, {6})
+        rows = Message.objects.exclude(pk=self.failed.pk)
+        self.assertEqual({row.attempts for row in rows}, {5})  # the next one is the sixth again
 
     def test_rows_that_somebody_may_be_sending_are_left_alone(self):
         base.due_in(self.failed, 29)
@@ -176,6 +179,17 @@ class WakingTests(HostTestCase):
         self.assertGreater(base.seconds_until(self.failed), 3000)
         self.assertEqual((self.host().failures, self.host().failing_since), (0, None))
 
+    def test_rows_that_fail_for_themselves_are_not_woken_by_each_success(self):
+        self.works_again()
+        for ahead, is_woken in ((-60.0, False), (-301.0, True), (3600.0, True)):
+            with self.subTest(ahead):
+                Host.objects.update(woken_at=hosts.SecondsFromNow(ahead))
+                Message.objects.update(attempts=4)
+                base.due_in(self.failed, 3600)
+                hosts.note(self.host(), [FAILS, FAILS])
+                self.works_again()
+                self.assertEqual(base.seconds_until(self.failed) < 3, is_woken)
+
     def test_a_second_success_wakes_nothing(self):
         self.works_again()
         base.due_in(self.failed, 3600)
@@ -217,6 +231,15 @@ class WaitingTests(HostTestCase):
         Host.objects.update(failures=5)
         self.probe_is_due()
         self.assertEqual(self.names(), set())
+
+    def test_a_probe_comes_after_what_is_due_elsewhere(self):
+        Host.objects.update(failures=5)
+        for _ in range(10):
+            self.row(url="https://dead.example/")
+            Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(-1.0))
+            fine = self.row().host
+            Host.objects.filter(pk=fine.pk).update(failures=0, open_until=None)
+            self.assertEqual([host.pk for host in hosts.waiting()][0], fine.pk)
 
     def test_hosts_come_in_random_turn(self):
         for number in range(6):
@@ -333,6 +356,17 @@ class DrainTests(HostTestCase):
         claimed = delivery.Sends()._claim()
         names = sorted(send.host.name for send in claimed)
         self.assertEqual(names, [base.PRODUCER] * 2 + [other.host.name])
+
+    @override_settings(WEBHOOK_THREADS=8)
+    def test_all_probes_together_get_one_share(self):
+        for number in range(5):
+            self.row(url=f"https://dead{number}.example/")
+        Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(-1.0))
+        sends = delivery.Sends()
+        claimed = sends._claim()
+        self.assertEqual([send.is_probe for send in claimed], [True] * 2)
+        sends.open = {Future(): send for send in claimed}
+        self.assertEqual(sends._claim(), [])
 
     @override_settings(WEBHOOK_THREADS=3)
     def test_a_host_gets_a_thread_even_of_a_few(self):

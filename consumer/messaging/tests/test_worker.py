@@ -172,6 +172,24 @@ class DrainTests(TransactionTestCase):
         self.assertEqual(delivery.deliver_due(), 2)
         self.assertEqual(base.count(state=State.DELIVERED), 2)
 
+    def test_a_drain_ends_after_a_while_and_the_next_goes_on_with_its_open_sends(self):
+        base.fresh(self)
+        let_go = threading.Event()
+
+        def reply(url):
+            let_go.wait(20)
+            return answer(200)
+
+        self.enterContext(mock.patch.object(http, "post", base.Hook(reply)))
+        base.finished()
+        rung = self.enterContext(mock.patch.object(services.delivery_bell, "ring"))
+        with mock.patch.object(delivery, "MOST_SECONDS", 0.05):
+            self.assertEqual(delivery.deliver_due(), 0)
+        rung.assert_called_once_with()
+        let_go.set()
+        self.assertEqual(delivery.deliver_due(), 1)
+        self.assertEqual(base.count(state=State.DELIVERED), 1)
+
     def test_a_process_has_one_drain_at_a_time(self):
         base.fresh(self)
 
