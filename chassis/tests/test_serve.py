@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from unittest import TestCase
@@ -83,6 +84,20 @@ class ServeTests(TestCase):
         tasks = Path(f"/proc/{worker}/task")
         # Those of the server itself, and 8 that work.
         until(lambda: len(list(tasks.iterdir())) >= 12)
+
+    def test_a_body_that_comes_in_chunks_is_read(self) -> None:
+        self.start()
+        for body, status, said in (
+            ([b'{"username": ', b"nobody"], 400, "Not valid JSON"),
+            ([b" " * 2**16] * 17, 413, "larger than 1 MiB"),
+        ):
+            caller = HTTPConnection(self.address, timeout=SECONDS)
+            self.addCleanup(caller.close)
+            headers = {"Content-Type": "application/json"}
+            caller.request("POST", "/api/v1/users/create", iter(body), headers, encode_chunked=True)
+            answer = caller.getresponse()
+            self.assertEqual(answer.status, status)
+            self.assertIn(said, answer.read().decode())
 
     def test_no_process_outlives_its_server(self) -> None:
         server = self.start()

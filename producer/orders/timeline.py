@@ -1,18 +1,23 @@
 """One order's story across both services: what happened, when, and what went wrong."""
 
+import threading
 from typing import Any
 
+from django.conf import settings
 from django.utils.dateparse import parse_datetime
 
 from orders import consumer
 from orders.models import Order, OrderStatus
+
+PATIENCE = 0.1  # seconds to wait while others ask
+asking = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 def of(order: Order, *, consumer_seconds: float = 3.0) -> dict[str, Any]:
     """The order's steps by time; the consumer's part comes from its API, or is said to be
     unavailable.
     """
-    task = consumer.get_task(order.task_id, seconds=consumer_seconds) if order.task_id else None
+    task = _task_of(order, consumer_seconds) if order.task_id else None
     own = _own_events(order)
     try:
         events = _by_time(own + (_consumer_events(task) if task else []))
@@ -29,6 +34,16 @@ def of(order: Order, *, consumer_seconds: float = 3.0) -> dict[str, Any]:
         "consumer": "ok" if task else "unavailable" if order.task_id else "not asked yet",
         "events": events,
     }
+
+
+def _task_of(order: Order, seconds: float) -> dict[str, Any] | None:
+    """A consumer that says nothing must not hold every thread of the web process."""
+    if not asking.acquire(timeout=PATIENCE):
+        return None
+    try:
+        return consumer.get_task(order.task_id, seconds=seconds)
+    finally:
+        asking.release()
 
 
 def _by_time(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

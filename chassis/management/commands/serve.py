@@ -9,6 +9,7 @@ import threading
 import time
 from argparse import ArgumentParser
 from http.client import HTTPConnection, HTTPException
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
+from chassis.bodies import MAX_READ
 from chassis.commands import REFUSED
 from chassis.commands import Command as BaseCommand
 from chassis.forks import share_memory
@@ -55,7 +57,7 @@ class Command(BaseCommand):
         host, port = _free(address)
         # All is loaded before the first process is forked, so that the next one is there at once.
         multiprocessing.set_start_method("fork", force=True)
-        application = without_environment(get_internal_wsgi_application())
+        application = without_environment(with_length(get_internal_wsgi_application()))
         _ = get_resolver().url_patterns
         share_memory()
 
@@ -94,6 +96,20 @@ def without_environment(application: Any) -> Any:
         for name, value in inherited:
             if environ.get(name) == value:  # else the request has one of its own
                 del environ[name]
+        return application(environ, start_response)
+
+    return call
+
+
+def with_length(application: Any) -> Any:
+    """A WSGI application as it is, for bodies that come in chunks too: Django takes one without a
+    Content-Length for empty. Of one that is too large it gets so much that it says so.
+    """
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:
+        if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
+            body = environ["wsgi.input"].read(MAX_READ)
+            environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
         return application(environ, start_response)
 
     return call

@@ -2,13 +2,14 @@
 
 import json
 import uuid
+from contextlib import ExitStack
 from datetime import datetime
 from unittest.mock import patch
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from orders import services, tasks
+from orders import services, tasks, timeline
 from orders.models import Order
 from orders.tests.base import (
     TASK,
@@ -125,6 +126,15 @@ class TimelineTests(OrdersTestCase):
                 body = self.timeline()
                 self.assertEqual((body["consumer"], body["delivery"]), ("unavailable", None))
                 self.assertEqual([event["event"] for event in body["events"]], ["accepted"])
+
+    def test_while_several_ask_a_silent_consumer_the_others_do_without(self):
+        set_order(self.order, task_id=TASK)
+        with ExitStack() as others:
+            for _ in range(settings.WEB_THREADS // 2):
+                others.enter_context(timeline.asking)
+            self.assertEqual(self.timeline()["consumer"], "unavailable")
+            self.get.assert_not_called()
+        self.assertEqual(self.timeline()["consumer"], "ok")
 
     def test_a_task_in_another_form_than_agreed_counts_as_unavailable(self):
         set_order(self.order, task_id=TASK)
