@@ -33,6 +33,11 @@ GONE_AFTER = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
 }
+# The same of the server's side, and for a process that is frozen in a transaction: its locks go.
+SERVER_GIVES_UP = (
+    "-c statement_timeout=30s -c idle_in_transaction_session_timeout=30s "
+    "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+)
 ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FLAGS = {
@@ -187,7 +192,7 @@ class Environment:
                 connect_timeout=2,
                 **GONE_AFTER,
                 application_name=self.service,
-                options=f"-c lock_timeout={patience * 1000:.0f} -c statement_timeout=30000",
+                options=f"-c lock_timeout={patience * 1000:.0f} {SERVER_GIVES_UP}",
             )
         return config
 

@@ -2,15 +2,14 @@
 results.
 """
 
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 from django_celery_results.models import TaskResult
 
+from chassis.clock import Now, SecondsFromNow
 from chassis.pruning import delete_some
 from chassis.throttle import old_counts
 from messaging.models import DeliveryAttempt, Host, Message, State, TaskAPIKey, ThrottleCount
@@ -25,13 +24,13 @@ def prunable(days: float | None = None) -> dict[str, QuerySet[Any]]:
 
     Dead messages stay: they are there to be sent again.
     """
-    now = timezone.now()
-    old = now - timedelta(days=settings.RETENTION_DAYS if days is None else days)
+    days = settings.RETENTION_DAYS if days is None else days
+    old = SecondsFromNow(-days * 86400.0)
     ended = Message.objects.filter(state__in=(State.DELIVERED, State.GONE), created_at__lt=old)
     return {
         MESSAGES: ended,
         "attempts": DeliveryAttempt.objects.filter(at__lt=old),
-        "expired task keys": TaskAPIKey.objects.filter(expiry_date__lt=now),
+        "expired task keys": TaskAPIKey.objects.filter(expiry_date__lt=Now()),
         HOSTS: Host.objects.filter(~Exists(Message.objects.filter(host=OuterRef("pk")))),
         "throttle counts": old_counts(ThrottleCount),
     }

@@ -46,6 +46,12 @@ class PruneTests(PruneTestCase):
         for model in (Message, TaskResult, DeliveryAttempt, TaskAPIKey):
             self.assertEqual(model.objects.count(), 1, model)
 
+    def test_a_process_whose_clock_is_years_ahead_deletes_no_more(self):
+        message = self.message(State.DELIVERED, 29)
+        with mock.patch("django.utils.timezone.now", return_value=NOW + timedelta(days=999)):
+            pruning.prune_batch()
+        self.assertEqual(self.left(), {message.pk})
+
     def test_dead_and_unfinished_ones_stay_however_old(self):
         kept = {
             self.message(state, 4000).pk

@@ -44,6 +44,14 @@ class SetBackTests(TestCase):
         self.assert_followed(message)
         self.assertAlmostEqual(base.seconds_until(message, "delivering_since"), 0, delta=5)
 
+    def test_a_delivery_that_was_tried_waits_no_longer_than_its_schedule(self):
+        message = self.delivering_since(-HOUR)
+        Message.objects.update(attempts=3)
+        base.due_in(message, 72 * HOUR)
+        self.assert_followed(message)
+        message.refresh_from_db()
+        self.assertLess(base.seconds_until(message, "delivering_since"), -HOUR + 5)
+
     def test_a_delivery_whose_receiver_asked_for_hours_keeps_its_time(self):
         self.assert_left_alone(self.delivering_since(-60.0), due_in=10 * HOUR)
 

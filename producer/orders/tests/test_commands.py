@@ -229,6 +229,13 @@ class PruneTests(OrdersTestCase):
         self.assertEqual(SendAttempt.objects.get(), kept[0])
         self.assertCountEqual(OrderAPIKey.objects.all(), [kept[1], lasting, revoked])
 
+    def test_a_process_whose_clock_is_years_ahead_deletes_no_more(self):
+        kept = self.attempt(days=29), self.key(hours=1)
+        with patch("django.utils.timezone.now", return_value=timezone.now() + timedelta(days=999)):
+            run("prune")
+        self.assertEqual(SendAttempt.objects.get(), kept[0])
+        self.assertEqual(OrderAPIKey.objects.get(), kept[1])
+
     def test_orders_and_results_never_go(self):
         before = Order.objects.count(), TaskResult.objects.count()
         run("prune", "--days", "0")
