@@ -14,6 +14,7 @@ from typing import ClassVar
 from unittest import TestCase, main
 
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 from e2e.browser import PHONE, SCREEN, Browser
 from e2e.client import Consumer, Json, Producer
@@ -110,6 +111,19 @@ class BrowserTests(TestCase):
         self.browser.wait_for("1 message sent again.")
         self.assertIn("Message accepted", self.story()[0])
 
+    def test_a_list_asks_before_what_can_not_be_undone(self) -> None:
+        self.sign_in(self.stack.at.producer)
+        self.browser.find(".dashboard")
+        rows = f"{self.stack.at.producer}/admin/orders/order/?q={self.order['order_key']}"
+        self.browser.open(rows)
+        self.browser.find(".action-select").click()
+        Select(self.browser.find("select[name=action]")).select_by_value("cancel")
+        self.browser.find("button[name=index]").click()
+        self.browser.wait_for(self.order["order_key"])
+        self.look("cancel-asked")
+        self.browser.find("input[name=sure] ~ div button[type=submit]").click()
+        self.browser.wait_for("1 order left alone: no longer pending.")
+
     def test_a_dialog_takes_the_focus_and_gives_it_back(self) -> None:
         self.sign_in(self.stack.at.consumer)
         self.browser.find(".dashboard")
@@ -170,6 +184,9 @@ class BrowserTests(TestCase):
     def look_at(self, url: str, name: str) -> None:
         self.browser.complaints()
         self.browser.open(url)
+        self.look(name)
+
+    def look(self, name: str) -> None:
         if folder := os.environ.get("SCREENSHOTS"):
             self.browser.screenshot(Path(folder, f"{name}.png"))
         self.assertEqual(self.browser.complaints(), [])

@@ -103,7 +103,7 @@ class OrderAdmin(StoryAdmin, DeletedByServiceAdmin):
             self.log_change(request, order, "Asked to send it again.")
         self.report(request, done, len(orders), did="sent again", why="no longer pending")
 
-    @action(description="Cancel", permissions=["operate"])
+    @action(description="Cancel the orders", permissions=["operate"])
     @asks_first("They stay cancelled, whatever the consumer answers.")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
         done, orders = 0, list(queryset)
