@@ -8,7 +8,17 @@ import logging
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    When,
+)
 from django.db.models.functions import Coalesce, Least, Random
 
 from chassis.clock import Now, SecondsFromNow
@@ -20,28 +30,36 @@ logger = logging.getLogger(__name__)
 
 FAILURES = 5
 LONGEST_OPEN = 15  # seconds
-AT_ONCE = 50  # hosts looked at in one turn
+AT_ONCE = 50  # hosts of each kind looked at in one turn
 # Seconds ahead that no lease is. One that another process takes while a statement waits for the row
 # ends later than a lease from that statement's own time, by as long as it waited.
 PAST_LEASE = LEASE + 5.0
 WAKE_SECONDS = 2.0  # over which a host's waiting rows come due after it has recovered
 WAKE_REST = 300.0  # seconds until they may be woken again; one ahead is of a clock set back since
+FREE_SECONDS = 86400.0  # from its first try on, in which being woken costs a row no try
 WOKEN_AFTER = 2  # failures in a row; a single one may be a row's own fault, which none should share
 
 
 def waiting() -> list[Host]:
-    """Hosts with something to send now: those with due rows, and after these those whose probe is
-    due; in random turn among each.
+    """Hosts with something to send now: those whose probe is due, then those with due rows, in
+    random turn among each.
     """
     return list(WAITING())
 
 
 def _waiting() -> QuerySet[Host]:
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
-    closed = Q(open_until__isnull=True) & Exists(rows.filter(due_at__lte=Now()))
-    probing = _may_probe() & Exists(rows.filter(_unleased()))
-    probed = ExpressionWrapper(Q(open_until__isnull=False), BooleanField())
-    return Host.objects.filter(closed | probing).order_by(probed, "?")[:AT_ONCE]
+    closed = Q(open_until__isnull=True)
+    # So many of each: a thousand dead hosts push out no host that works, nor the other way round.
+    due, probed = (
+        Host.objects.filter(which, Exists(having)).order_by("?").values("pk")[:AT_ONCE]
+        for which, having in (
+            (closed, rows.filter(due_at__lte=Now())),
+            (_may_probe(), rows.filter(_unleased())),
+        )
+    )
+    chosen = Host.objects.filter(Q(pk__in=due) | Q(pk__in=probed))
+    return chosen.order_by(ExpressionWrapper(closed, BooleanField()), "?")
 
 
 def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:
@@ -131,16 +149,29 @@ def _note_success(host: Host) -> None:
     """Close the breaker; the first success after several failures makes the host's waiting rows
     due, but those that were told to come less often, or that `redeliver` spread over some time.
 
-    It costs them no try, and is not done again for a while: some may fail for themselves, and would
-    be tried, or soon given up, each time that the host answers.
+    Where it did so a moment ago they are due after a while: some may fail for themselves, and would
+    be tried each time that the host answers. For a day it costs them no try.
     """
     fine = {"failures": 0, "open_until": None, "failing_since": None}
     failing = Host.objects.filter(pk=host.pk, failing_since__isnull=False)
-    since_long = Q(woken_at__isnull=True) | ~Q(woken_at__range=(SecondsFromNow(-WAKE_REST), Now()))
-    if not failing.filter(since_long, failures__gte=WOKEN_AFTER).update(**fine, woken_at=Now()):
+    several = failing.filter(failures__gte=WOKEN_AFTER)
+    rested = Q(woken_at__isnull=True) | ~Q(woken_at__range=(SecondsFromNow(-WAKE_REST), Now()))
+    if several.filter(rested).update(**fine, woken_at=Now()):
+        rest = 0.0
+    elif several.update(**fine):
+        rest = WAKE_REST
+    else:
         failing.update(**fine)
         return
-    late = Message.objects.delivering().filter(host=host, due_at__gt=SecondsFromNow(PAST_LEASE))
+    late = Message.objects.delivering().filter(
+        host=host, due_at__gt=SecondsFromNow(PAST_LEASE + rest)
+    )
     tried = late.filter(attempts__gt=0).exclude(last_error="429")
-    woken = tried.update(due_at=SecondsFromNow(Random() * WAKE_SECONDS), attempts=F("attempts") - 1)
-    logger.info("webhook host %s answers again, %s waiting results are due", host, woken)
+    is_young = When(delivering_since__gt=SecondsFromNow(-FREE_SECONDS), then=1)
+    woken = tried.update(
+        due_at=SecondsFromNow(Random() * WAKE_SECONDS + rest),
+        attempts=F("attempts") - Case(is_young, default=0),
+    )
+    logger.info(
+        "webhook host %s answers again, %s waiting results are due in %.0f s", host, woken, rest
+    )

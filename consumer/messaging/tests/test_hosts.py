@@ -1,9 +1,11 @@
 """The breaker: a host that fails holds up its own rows only, and all of them come back with it."""
 
 from concurrent.futures import Future
+from unittest import mock
 
 from django.test import TestCase, override_settings
 
+from chassis import sql
 from messaging import delivery, hosts
 from messaging.models import Host, Message, State
 from messaging.tests import base
@@ -181,14 +183,24 @@ class WakingTests(HostTestCase):
 
     def test_rows_that_fail_for_themselves_are_not_woken_by_each_success(self):
         self.works_again()
-        for ahead, is_woken in ((-60.0, False), (-301.0, True), (3600.0, True)):
+        for ahead, due_in in ((-60.0, 301), (-301.0, 1), (3600.0, 1)):
             with self.subTest(ahead):
                 Host.objects.update(woken_at=hosts.SecondsFromNow(ahead))
                 Message.objects.update(attempts=4)
                 base.due_in(self.failed, 3600)
                 hosts.note(self.host(), [FAILS, FAILS])
                 self.works_again()
-                self.assertEqual(base.seconds_until(self.failed) < 3, is_woken)
+                self.assertAlmostEqual(base.seconds_until(self.failed), due_in, delta=2)
+
+    def test_after_a_day_being_woken_costs_a_try(self):
+        for age, left in ((-3600.0, 3), (-90000.0, 4)):
+            Message.objects.update(attempts=4, delivering_since=hosts.SecondsFromNow(age))
+            base.due_in(self.failed, 3600)
+            Host.objects.update(woken_at=None)
+            hosts.note(self.host(), [FAILS, FAILS])
+            self.works_again()
+            self.failed.refresh_from_db()
+            self.assertEqual(self.failed.attempts, left)
 
     def test_a_second_success_wakes_nothing(self):
         self.works_again()
@@ -232,14 +244,16 @@ class WaitingTests(HostTestCase):
         self.probe_is_due()
         self.assertEqual(self.names(), set())
 
-    def test_a_probe_comes_after_what_is_due_elsewhere(self):
-        Host.objects.update(failures=5)
-        for _ in range(10):
-            self.row(url="https://dead.example/")
-            Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(-1.0))
-            fine = self.row().host
-            Host.objects.filter(pk=fine.pk).update(failures=0, open_until=None)
-            self.assertEqual([host.pk for host in hosts.waiting()][0], fine.pk)
+    def test_dead_hosts_push_out_none_that_works_nor_the_other_way_round(self):
+        self.enterContext(mock.patch.object(hosts, "AT_ONCE", 3))
+        self.enterContext(mock.patch.object(hosts, "WAITING", sql.Prepared(hosts._waiting)))
+        for number in range(5):
+            self.row(url=f"https://dead{number}.example/")
+        Host.objects.update(failures=5, open_until=hosts.SecondsFromNow(-1.0))
+        for number in range(5):
+            self.row(url=f"https://fine{number}.example/")
+        kinds = [host.open_until is not None for host in hosts.waiting()]
+        self.assertEqual(kinds, [True] * 3 + [False] * 3)
 
     def test_hosts_come_in_random_turn(self):
         for number in range(6):
