@@ -176,7 +176,7 @@ def drain(
     step: Callable[[], int | None],
     *,
     full: int,
-    ring: Callable[[], None],
+    ring: Callable[[], bool],
     seconds: float = DRAIN_SECONDS,
 ) -> int:
     """Call `step`, which returns how many rows it handled, until it finds none; returns their sum.
@@ -184,14 +184,13 @@ def drain(
     A step that returns None can't go on, and ends it: what it has not claimed stays due. Having
     found work it looks once more a moment later: rows whose ring was coalesced are there by then.
     When several came at once, but fewer than `full`, the next ones get a moment to gather, for a
-    batch costs nearly the same however many are in it. It ends after `seconds` at the latest and
-    then rings for whoever goes on.
+    batch costs nearly the same however many are in it. After `seconds` it rings for whoever goes
+    on, and ends; but where the broker is away nobody would, and it goes on itself.
     """
     end = time.monotonic() + seconds
     handled, looked_again = 0, False
     while not stopping.is_set():
-        if time.monotonic() > end:
-            ring()
+        if time.monotonic() > end and ring():
             break
         found = step()
         if found is None:

@@ -51,6 +51,15 @@ class DrainTests(TestCase):
         self.assertEqual(outbox.drain(step, full=50, ring=self.ring), 30)
         self.ring.assert_called_once_with()
 
+    def test_while_nobody_would_hear_the_ring_it_goes_on(self):
+        self.ring.side_effect = [False, False, True]
+
+        def step():
+            self.now += 2
+            return 10
+
+        self.assertEqual(outbox.drain(step, full=50, ring=self.ring), 50)
+
     def test_at_shutdown_it_ends(self):
         self.stopping.is_set.side_effect = [False, True]
         self.assertEqual(self.drain(50), 50)
