@@ -33,8 +33,11 @@ def asks_first(consequence: str) -> Callable[[ListAction], ListAction]:
     def wrap(act: ListAction) -> ListAction:
         @wraps(act)
         def ask(self: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-            if ACTION_CHECKBOX_NAME not in request.POST or "sure" in request.POST:
+            if ACTION_CHECKBOX_NAME not in request.POST:
                 return act(self, request, queryset)
+            if "sure" in request.POST:  # of those on the page some may have left the list's filter
+                chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+                return act(self, request, self.get_queryset(request).filter(pk__in=chosen))
             name = request.POST["action"]
             context = {
                 **self.admin_site.each_context(request),

@@ -129,6 +129,7 @@ class ListAdmin(ModelAdmin):
     """A list whose page is rendered in little time."""
 
     list_per_page = list_max_show_all = ROWS_A_PAGE
+    list_disable_select_all = True  # an action is for rows that were seen
 
     @display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> str:
@@ -146,7 +147,7 @@ class ListAdmin(ModelAdmin):
 class LargeTableAdmin(ListAdmin):
     """A list that costs the same however many rows there are: newest first, found by whole values.
 
-    No sorting by a click, since few columns have an index, and no action on "all".
+    No sorting by a click, since few columns have an index.
     """
 
     ordering: tuple[str, ...] = ("-id",)
@@ -154,7 +155,6 @@ class LargeTableAdmin(ListAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     sortable_by = ()
-    list_disable_select_all = True
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestList

@@ -1,6 +1,7 @@
 """`make up` and `make demo`, as a newcomer runs them."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from unittest import TestCase
 from unittest.mock import patch
 
 from e2e import ports, up
+from e2e.commands import QUEUES
 from e2e.demo import demo
 from e2e.ending import CannotStart
 from e2e.environment import ROOT
@@ -24,6 +26,16 @@ from e2e import ending, up
 up.VAR = pathlib.Path(sys.argv[1])
 ending.run(up.up)
 """
+
+
+class QueueTests(TestCase):
+    def test_containers_and_the_operations_page_name_every_queue_that_this_launcher_does(
+        self,
+    ) -> None:
+        for file, option in (("docker-compose.yml", "--queues="), ("docs/operations.md", "-Q ")):
+            text = (ROOT / file).read_text()
+            lists = re.findall(rf"{option}((?:producer|consumer)\.[a-z.,]+)", text)
+            self.assertEqual(sorted(",".join(lists).split(",")), sorted(QUEUES), file)
 
 
 class DemoTests(TestCase):

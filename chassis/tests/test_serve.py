@@ -93,7 +93,7 @@ class ServeTests(TestCase):
         ):
             caller = HTTPConnection(self.address, timeout=SECONDS)
             self.addCleanup(caller.close)
-            headers = {"Content-Type": "application/json"}
+            headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
             caller.request("POST", "/api/v1/users/create", iter(body), headers, encode_chunked=True)
             answer = caller.getresponse()
             self.assertEqual(answer.status, status)

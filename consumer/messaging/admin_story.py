@@ -27,7 +27,8 @@ def of(message: Message) -> Story:
     if message.due_at and message.state in NEXT:
         steps.append(Step(message.due_at, NEXT[State(message.state)], "info", to_come=True))
     again = f"Its task began {message.executions} times after its first publish and did not end."
-    return Story(steps, again if message.executions else "")
+    is_at_work = message.state == State.PROCESSING
+    return Story(steps, again if message.executions and is_at_work else "")
 
 
 def _attempt(attempt: DeliveryAttempt) -> Step:

@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_datetime
 from orders import consumer
 from orders.models import Order, OrderStatus
 
-PATIENCE = 0.1  # seconds to wait while others ask
+PATIENCE = 0.5  # seconds to wait while others ask
 asking = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 

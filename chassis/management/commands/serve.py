@@ -107,7 +107,7 @@ def with_length(application: Any) -> Any:
     """
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
-        if "HTTP_TRANSFER_ENCODING" in environ and not environ.get("CONTENT_LENGTH"):
+        if "HTTP_TRANSFER_ENCODING" in environ:  # whatever length is named beside it
             body = environ["wsgi.input"].read(MAX_READ)
             environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": BytesIO(body)}
         return application(environ, start_response)

@@ -246,6 +246,11 @@ class ExecutionTests(TestCase):
         with away:
             self.assertEqual(self.execute(2), "USDABC123pending")
 
+    def test_an_end_whose_beginning_was_lost_with_a_replica_changes_nothing(self):
+        services.end_execution(task_id=self.message.task.task_id)
+        self.message.refresh_from_db()
+        self.assertEqual(self.message.executions, 0)
+
     def test_publishes_that_nobody_executed_are_not_counted(self):
         for _ in range(20):
             self.sweep()

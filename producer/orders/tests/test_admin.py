@@ -144,6 +144,13 @@ class OrderAdminTests(AdminMixin, TestCase):
         self.assertContains(response, self.order.order_key)
         self.assertEqual(self.refreshed().status, OrderStatus.PENDING)
 
+    def test_one_that_left_the_lists_filter_while_it_asked_is_reported(self):
+        self.set(status=OrderStatus.CONFIRMED)
+        form = {"action": "cancel", "_selected_action": [self.order.pk], "sure": "yes"}
+        url = f"{url_of(Order, 'changelist')}?status__exact=pending"
+        said = self.said(self.client.post(url, form, follow=True))
+        self.assertEqual(said, "1 order left alone: no longer pending.")
+
     def test_the_buttons_on_its_page_do_the_same_after_a_question(self):
         self.set(due_at=None, last_error="refused: 400")
         url = url_of(self.order, "send_this_again", self.order.pk)
