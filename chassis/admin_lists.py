@@ -39,6 +39,11 @@ def page_of(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
+def list_of(model: type[Model]) -> str:
+    """The address of a model's list in the admin."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
 def link_to(row: Model, text: str) -> str:
     return format_html('<a class="underline" href="{}">{}</a>', page_of(row), text)
 

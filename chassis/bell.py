@@ -84,13 +84,11 @@ class Bell:
         self.task = task
         self.queue = queue
         self._quiet_until = 0.0
-        self._is_heard = False
 
     def ring(self) -> bool:
         """False where the broker can't be reached."""
         now = time.monotonic()
-        if now < self._quiet_until:
-            return self._is_heard
-        self._quiet_until = now + COALESCE
-        self._is_heard = publish(self.task, queue=self.queue, delivery_mode=1)
-        return self._is_heard
+        if now >= self._quiet_until:
+            self._quiet_until = now + COALESCE
+            publish(self.task, queue=self.queue, delivery_mode=1)
+        return now >= _muted_until

@@ -12,9 +12,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.urls import reverse
 from django.utils import timezone
 
+from chassis.admin_lists import list_of
 from chassis.charts import Chart
 
 MOST_COUNTED = 1000
@@ -70,8 +70,7 @@ class Dashboard:
 
     @property
     def search(self) -> str:
-        opts = self.searched._meta
-        return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        return list_of(self.searched)
 
     @property
     def search_for(self) -> str:

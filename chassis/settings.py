@@ -27,17 +27,14 @@ PATIENCE, WEB_PATIENCE = 20, 0.5
 OF_TESTS = ("DATABASE_URL", "TEST_BROKER_URL", "LOG_LEVEL", "LOG_FORMAT")
 # Ten seconds until the connections to a server fail that is gone without a word; one that is only
 # slow still acknowledges.
-GONE_AFTER = {
-    "keepalives_idle": 4,  # seconds
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,  # milliseconds
-}
+KEEPALIVES = {"keepalives_idle": 4, "keepalives_interval": 2, "keepalives_count": 3}  # seconds
+GONE_AFTER = {**KEEPALIVES, "tcp_user_timeout": 10_000}  # milliseconds
 # The same of the server's side, and for a process that is frozen in a transaction: its locks go.
-SERVER_GIVES_UP = (
-    "-c statement_timeout=30s -c idle_in_transaction_session_timeout=30s "
-    "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-)
+SERVER_GIVES_UP = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    **{f"tcp_{name}": value for name, value in KEEPALIVES.items()},
+}
 ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^\s/?#@:\[\]]+)(:[0-9]{1,5})?(/[^\s?#]*)?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FLAGS = {
@@ -188,11 +185,12 @@ class Environment:
             )
         else:
             config["ENGINE"] = "chassis.postgresql"
+            server = {"lock_timeout": f"{patience * 1000:.0f}", **SERVER_GIVES_UP}
             options.update(
                 connect_timeout=2,
                 **GONE_AFTER,
                 application_name=self.service,
-                options=f"-c lock_timeout={patience * 1000:.0f} {SERVER_GIVES_UP}",
+                options=" ".join(f"-c {name}={value}" for name, value in server.items()),
             )
         return config
 

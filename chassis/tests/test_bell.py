@@ -45,6 +45,13 @@ class RingTests(BellCase):
         ring()
         self.assertEqual(self.sent.call_count, 2)
 
+    def test_a_ring_says_whether_the_broker_can_be_reached_a_coalesced_one_too(self):
+        ring = bell.Bell("t", "q").ring
+        with self.no_broker():
+            self.assertEqual([ring(), ring()], [False, False])
+        self.now += bell.MUTED
+        self.assertEqual([ring(), ring()], [True, True])
+
     def test_each_bell_is_coalesced_for_itself(self):
         bell.Bell("a", "q").ring(), bell.Bell("b", "q").ring()
         self.assertEqual(self.sent.call_count, 2)

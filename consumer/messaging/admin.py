@@ -9,13 +9,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django_celery_results.models import TaskResult
 from unfold.decorators import action, display
 
 from chassis.admin import AttemptAdmin, ReadOnlyAdmin
-from chassis.admin_lists import badge, link_to, short
+from chassis.admin_lists import badge, link_to, list_of, short
 from chassis.story import Story, StoryAdmin
 from messaging import (
     admin_story,
@@ -165,7 +164,7 @@ class HostAdmin(BreakerShown, ReadOnlyAdmin):
     @display(description="messages")
     def messages(self, host: Host) -> str:
         """Not counted: a host may have a million."""
-        address = reverse("admin:messaging_message_changelist")
+        address = list_of(Message)
         return format_html(
             '<a class="underline" href="{0}?host={1}&amp;state__exact={2}">waiting</a> · '
             '<a class="underline" href="{0}?host={1}">all</a>',

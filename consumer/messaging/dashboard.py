@@ -6,7 +6,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from chassis.admin_lists import link_to, short
+from chassis.admin_lists import link_to, list_of, short
 from chassis.charts import Chart, Window
 from chassis.clock import seconds_since
 from chassis.dashboard import (
@@ -40,7 +40,7 @@ def add_to(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def read(*, may_act: bool) -> Dashboard:
     dead = keys_of(Message.objects.filter(state=State.DEAD).order_by("-pk"))
-    messages = reverse("admin:messaging_message_changelist")
+    messages = list_of(Message)
     return Dashboard(
         figures=[
             processing(messages),
@@ -90,7 +90,7 @@ def failing_hosts() -> Figure:
         number(failing),
         "each holds up its own results alone",
         *(("failing", "warning") if failing else ("none", "success")),
-        href=f"{reverse('admin:messaging_host_changelist')}?breaker=failing",
+        href=f"{list_of(Host)}?breaker=failing",
     )
 
 

@@ -21,7 +21,7 @@ from messaging.models import DeliveryAttempt, Host, Message, State
 logger = logging.getLogger(__name__)
 
 one_drain = threading.Lock()  # a process has one at a time
-MOST_SECONDS = 60.0  # of one drain
+DRAIN_SECONDS = 60.0
 LINGER = 0.01  # seconds
 SHARE = 4  # a host has at most one in so many of the sending threads
 
@@ -56,7 +56,7 @@ def deliver_due() -> int:
         return 0  # the drain that is at it finds whatever is due
     try:
         before = sends().ended
-        drain(sends().step, full=share(), ring=services.delivery_bell.ring, seconds=MOST_SECONDS)
+        drain(sends().step, full=share(), ring=services.delivery_bell.ring, seconds=DRAIN_SECONDS)
         return sends().ended - before
     finally:
         one_drain.release()

@@ -50,16 +50,15 @@ def waiting() -> list[Host]:
 def _waiting() -> QuerySet[Host]:
     rows = Message.objects.delivering().filter(host=OuterRef("pk"))
     closed = Q(open_until__isnull=True)
+    due = Host.objects.filter(closed, Exists(rows.filter(due_at__lte=Now())))
+    probed = Host.objects.filter(_may_probe(), Exists(rows.filter(_unleased())))
     # So many of each: a thousand dead hosts push out no host that works, nor the other way round.
-    due, probed = (
-        Host.objects.filter(which, Exists(having)).order_by("?").values("pk")[:AT_ONCE]
-        for which, having in (
-            (closed, rows.filter(due_at__lte=Now())),
-            (_may_probe(), rows.filter(_unleased())),
-        )
-    )
-    chosen = Host.objects.filter(Q(pk__in=due) | Q(pk__in=probed))
+    chosen = Host.objects.filter(_some_of(due) | _some_of(probed))
     return chosen.order_by(ExpressionWrapper(closed, BooleanField()), "?")
+
+
+def _some_of(hosts: QuerySet[Host]) -> Q:
+    return Q(pk__in=hosts.order_by("?").values("pk")[:AT_ONCE])
 
 
 def rows_of(host: int, *, probing: bool) -> QuerySet[Message]:

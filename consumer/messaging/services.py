@@ -46,17 +46,18 @@ def publish_task(row: Message, *, number: int, seconds: float) -> bool:
 
 def begin_execution(*, task_id: str) -> bool:
     """Count an execution of a message published before; False where there is nothing left to do."""
-    return bool(_executions_of(task_id).update(executions=F("executions") + 1))
+    return bool(_being_processed(task_id).update(executions=F("executions") + 1))
 
 
 def end_execution(*, task_id: str) -> None:
     """The work was done: what may still fail, the storing of its result, is not the message's
     fault.
     """
-    _executions_of(task_id).filter(executions__gt=0).update(executions=F("executions") - 1)
+    _being_processed(task_id).filter(executions__gt=0).update(executions=F("executions") - 1)
 
 
-def _executions_of(task_id: str) -> Any:
+def _being_processed(task_id: str) -> Any:
+    """The message of a task, as a queryset, unless it has its result."""
     return Message.objects.filter(task__task_id=task_id, state=State.PROCESSING)
 
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from chassis.admin_lists import link_to
+from chassis.admin_lists import link_to, list_of
 from chassis.charts import Chart, Window
 from chassis.clock import seconds_between, seconds_since
 from chassis.dashboard import (
@@ -43,7 +43,7 @@ def read(*, may_act: bool) -> Dashboard:
     refused = keys_of(
         Order.objects.filter(status=OrderStatus.PENDING, due_at=None).order_by("due_at")
     )
-    orders = reverse("admin:orders_order_changelist")
+    orders = list_of(Order)
     return Dashboard(
         figures=[
             pending(orders),
@@ -83,7 +83,7 @@ def waiting(orders: str) -> Figure:
 def answered() -> Figure:
     """What the consumer said last."""
     last = SendAttempt.objects.order_by("-pk").annotate(ago=seconds_since("at")).first()
-    title, attempts = "Consumer's last answer", reverse("admin:orders_sendattempt_changelist")
+    title, attempts = "Consumer's last answer", list_of(SendAttempt)
     if last is None:
         return Figure(title, "–", "nothing was sent yet", href=attempts)
     note = f"{duration(last.ago)} ago, after {last.ms} ms"

@@ -137,6 +137,7 @@ class WakingTests(HostTestCase):
         times = [base.seconds_until(row) for row in rows]
         self.assertLess(max(times), hosts.WAKE_SECONDS)
         self.assertGreater(max(times) - min(times), hosts.WAKE_SECONDS / 2)
+        self.assertGreater(len({round(time, 1) for time in times}), 4)
         rows = Message.objects.exclude(pk=self.failed.pk)
         self.assertEqual({row.attempts for row in rows}, {5})  # the next one is the sixth again
 

@@ -183,7 +183,7 @@ class DrainTests(TransactionTestCase):
         self.enterContext(mock.patch.object(http, "post", base.Hook(reply)))
         base.finished()
         rung = self.enterContext(mock.patch.object(services.delivery_bell, "ring"))
-        with mock.patch.object(delivery, "MOST_SECONDS", 0.05):
+        with mock.patch.object(delivery, "DRAIN_SECONDS", 0.05):
             self.assertEqual(delivery.deliver_due(), 0)
         rung.assert_called_once_with()
         let_go.set()
